@@ -1,0 +1,44 @@
+//! What the wire of Thales D1 eCom Enablement says, as two OpenAPI 3.1 documents, and a judge that holds an exchange
+//! against them.
+//!
+//! Not affiliated with Thales. The documents are written from public documentation, which can be read only in part:
+//! every element says in `x-standing` how well it is known and in `x-source` from where (see [`Standing`]).
+//!
+//! ```
+//! let contract = d1_contracts::inbound()?;
+//! let headers = [
+//!     ("content-type".to_owned(), "application/json".to_owned()),
+//!     ("authorization".to_owned(), "Bearer abc".to_owned()),
+//!     ("x-correlation-id".to_owned(), "checkout-42".to_owned()),
+//! ];
+//! let path = "/ecom/v1/merchant-gateways/MGW_000001/merchants";
+//! let body = br#"{"merchantName": "Corner Bookshop"}"#;
+//! assert_eq!(contract.judge_request("POST", path, &headers, body), Ok("createMerchant"));
+//!
+//! let faults = contract.judge_request("POST", path, &headers, br#"{"name": "x"}"#);
+//! assert_eq!(faults.expect_err("the member has another name").len(), 2);
+//! # Ok::<(), d1_contracts::LoadError>(())
+//! ```
+
+mod document;
+mod elements;
+mod fault;
+mod form;
+mod json;
+mod judge;
+mod operation;
+mod schema;
+mod standing;
+
+pub use document::{Document, LoadError};
+pub use elements::{Element, ElementKind};
+pub use fault::Fault;
+pub use judge::{Contract, Matched, inbound, outbound};
+pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
+pub use standing::{LintFault, Standing, lint};
+
+/// The text of the inbound document (the merchant gateway calls D1).
+pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");
+
+/// The text of the outbound document (D1 calls the merchant gateway).
+pub const OUTBOUND_YAML: &str = include_str!("../openapi/d1-ecom-outbound.yaml");

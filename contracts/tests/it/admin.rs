@@ -1,0 +1,96 @@
+//! The document of the simulator's admin port: ours alone, so without standings, but as exact.
+
+use d1_contracts::{Contract, Fault};
+
+use crate::exchanges::headers;
+
+fn admin() -> Contract {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../simulator/openapi/d1sim-admin.yaml");
+    let yaml = std::fs::read_to_string(path).expect("the document is there");
+    Contract::parse(&yaml, "d1sim-admin.yaml").expect("it loads")
+}
+
+fn request(method: &str, path: &str, body: &str) -> Result<String, Vec<Fault>> {
+    let headers = headers(&[("content-type", "application/json")]);
+    admin().judge_request(method, path, &headers, body.as_bytes()).map(str::to_owned)
+}
+
+#[test]
+fn its_requests_match() {
+    for (id, method, path, body) in [
+        ("getHealth", "GET", "/healthz", ""),
+        ("getJournal", "GET", "/journal?after=0&wait_ms=60000", ""),
+        ("getJournal", "GET", "/journal", ""),
+        ("getState", "GET", "/state", ""),
+        ("getInfo", "GET", "/info", ""),
+        ("postEvent", "POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"token.suspend"}"#),
+        (
+            "postEvent",
+            "POST",
+            "/events",
+            r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.replace","exp":"0830","pan":"9999990000001012"}"#,
+        ),
+        ("advanceClock", "POST", "/clock/advance", r#"{"by":"2h"}"#),
+        ("reset", "POST", "/reset", ""),
+    ] {
+        assert_eq!(request(method, path, body), Ok(id.to_owned()), "{path} {body}");
+    }
+}
+
+#[test]
+fn bad_requests_are_faults() {
+    for (method, path, body) in [
+        ("GET", "/journal?after=x", ""),
+        ("GET", "/journal?after=-1", ""),
+        ("GET", "/journal?wait_ms=60001", ""),
+        ("GET", "/journal?since=1", ""),
+        ("POST", "/healthz", ""),
+        ("POST", "/events", "{}"),
+        ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"token.explode"}"#),
+        ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.renew","exp":"1330"}"#),
+        ("POST", "/clock/advance", r#"{"by":2}"#),
+    ] {
+        assert!(request(method, path, body).is_err(), "{method} {path} {body}");
+    }
+}
+
+#[test]
+fn its_answers_are_exact() {
+    let json = headers(&[("content-type", "application/json")]);
+    let admin = admin();
+    for (id, status, body) in [
+        ("getHealth", 200, r#"{"status":"ok"}"#),
+        ("postEvent", 202, r#"{"journal":7}"#),
+        ("postEvent", 409, r#"{"errorCode":"FORBIDDEN_STATE","error":"the token is deleted"}"#),
+        ("advanceClock", 200, r#"{"now":"2026-04-22T09:30:00.000Z"}"#),
+        ("reset", 204, ""),
+    ] {
+        let verdict = admin.judge_answer(id, status, &json, body.as_bytes());
+        assert_eq!(verdict, Ok(()), "{id} {status}");
+    }
+    for (id, status, body) in [
+        ("getHealth", 200, r#"{"status":"fine"}"#),
+        ("postEvent", 202, r#"{"journal":-1}"#),
+        ("postEvent", 404, r#"{"error":"none"}"#),
+        ("reset", 204, "{}"),
+        ("reset", 200, ""),
+    ] {
+        let verdict = admin.judge_answer(id, status, &json, body.as_bytes());
+        assert!(verdict.is_err(), "{id} {status}");
+    }
+}
+
+#[test]
+fn a_journal_line_is_judged_by_its_schema() {
+    let admin = admin();
+    let line = r#"{"n":1,"at":"2026-04-22T09:30:00.000Z","kind":"request","gateway":"MGW_000001","correlationId":null}"#;
+    let judge = |line: &str| admin.judge_plaintext("JournalLine", line.as_bytes());
+    assert_eq!(judge(line), Ok(()));
+    let more = line.replace('}', ",\"method\":\"POST\",\"answer\":{\"status\":201}}");
+    assert_eq!(judge(&more), Ok(()));
+    let gap = line.replace("request", "gap").replace("null}", "null,\"from\":1,\"to\":9}");
+    assert_eq!(judge(&gap), Ok(()));
+    assert!(judge(&line.replace("request", "gap")).is_err());
+    assert!(judge(&line.replace("request", "rumour")).is_err());
+    assert!(judge(&line.replace("\"n\":1,", "")).is_err());
+}

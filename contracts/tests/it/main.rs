@@ -1,0 +1,10 @@
+//! The contract documents, the lint and the judge, seen from outside.
+
+mod admin;
+mod answers;
+mod any_input;
+mod documents;
+mod exchanges;
+mod lint;
+mod renames;
+mod requests;

@@ -1,0 +1,79 @@
+//! The command line of `d1sim`: the only place that prints.
+
+mod args;
+mod banner;
+mod cards;
+mod exit;
+mod folder;
+mod init;
+mod jose;
+mod pki;
+mod reference;
+mod serve;
+
+pub use exit::Exit;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use exit::Failure;
+
+/// Runs the program and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version go to stdout and are no fault; a closed pipe is the reader's wish.
+            let _ = usage.print();
+            return if usage.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+        }
+    };
+    match run(cli) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            say(&format!("d1sim: {}", chain(failure.error.as_ref())));
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args),
+        Command::Init(args) => init::run(&args),
+        Command::Cards(args) => cards::run(&args),
+        Command::Pki(args) => pki::run(args),
+        Command::Jose(args) => jose::run(args),
+    }
+}
+
+/// The error and everything below it, each once.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.ends_with(&inner_text) {
+            text.push_str("\n  because: ");
+            text.push_str(&inner_text);
+        }
+        source = inner.source();
+    }
+    text
+}
+
+/// Data, to stdout.
+fn print(text: &str) {
+    // A reader that has gone has read what it wanted.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Talk, to stderr.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

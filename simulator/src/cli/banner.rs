@@ -1,0 +1,76 @@
+//! What `serve` says once it is up.
+
+use std::env;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::config::Config;
+use crate::simulator::Running;
+
+/// What is worth saying of a configuration.
+pub(super) struct About {
+    folder: String,
+    gateways: Vec<String>,
+    environment: &'static str,
+    base_path: String,
+    receiver: String,
+}
+
+impl About {
+    pub(super) fn of(config: &Config, folder: &Path) -> Self {
+        Self {
+            folder: quoted(&folder.display().to_string()),
+            gateways: config.gateway_ids().map(String::from).collect(),
+            environment: config.environment,
+            base_path: config.base_path.clone(),
+            receiver: config.receiver_url().unwrap_or_else(|| "none: no notifications are sent".into()),
+        }
+    }
+
+    /// Addresses, what was loaded, and lines to paste.
+    pub(super) fn banner(&self, running: &Running) -> String {
+        let (api, admin) = (running.api_url(), running.admin_url());
+        let clock = if running.clock().is_manual() { "manual, moved by POST /clock/advance" } else { "real" };
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "  {name:<10} {value}");
+        };
+        line("api", &format!("{api} (mutual TLS; OAuth at /authz/v1, operations at {})", self.base_path));
+        line("admin", &admin);
+        line("folder", &self.folder);
+        line("gateways", &format!("{} ({})", self.gateways.join(", "), self.environment));
+        line("receiver", &self.receiver);
+        line("seed", &running.seed().to_string());
+        line("clock", clock);
+        let gateway = self.gateways.first().map_or("", String::as_str);
+        format!(
+            "d1sim {version}: a D1 sandbox. TEST ONLY: never send a real card here. Not affiliated with Thales.\n\
+             {text}\
+             State lives in memory: a restart forgets merchants and tokens.\n\n\
+             Try it:\n\
+             {lines}\n\
+             Ready. Ctrl-C stops.",
+            version = env!("CARGO_PKG_VERSION"),
+            lines = self.curl(&api, gateway),
+        )
+    }
+
+    fn curl(&self, api: &str, gateway: &str) -> String {
+        let (folder, base) = (&self.folder, &self.base_path);
+        let program =
+            env::current_exe().map_or_else(|_| "d1sim".into(), |path| quoted(&path.display().to_string()));
+        format!(
+            r#"  d1() {{ curl -sS --cacert {folder}/ca/server-ca.pem --cert {folder}/gateway/client.pem --key {folder}/gateway/client.key -H 'x-correlation-id: first-try' -H 'content-type: application/json' "$@"; }}
+  TOKEN=$(d1 {api}/authz/v1/oauth2/token -d "{{\"grant_type\":\"urn:ietf:params:oauth:grant-type:jwt-bearer\",\"assertion\":\"$({program} jose assert --sandbox {folder})\"}}" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  d1 {api}{base}/merchant-gateways/{gateway}/merchants -H "authorization: Bearer $TOKEN" -d '{{"merchantName":"Corner Bookshop"}}'
+"#
+        )
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,50 @@
+//! Exit codes: one enum for the whole binary.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// What `d1sim` exits with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// The command line, a configuration or an input file is not as it must be.
+    Usage = 64,
+    /// A fault of ours.
+    Internal = 70,
+    /// A port or a file cannot be had.
+    Resource = 71,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ends early, and with which code.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    pub(super) error: Box<dyn Error>,
+}
+
+impl Failure {
+    pub(super) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
+        Self { exit: Exit::Usage, error: error.into() }
+    }
+
+    pub(super) fn internal(error: impl Into<Box<dyn Error>>) -> Self {
+        Self { exit: Exit::Internal, error: error.into() }
+    }
+
+    pub(super) fn resource(error: impl Into<Box<dyn Error>>) -> Self {
+        Self { exit: Exit::Resource, error: error.into() }
+    }
+
+    /// A file that cannot be read or written.
+    pub(super) fn file(doing: &str, path: &std::path::Path, fault: &std::io::Error) -> Self {
+        Self::resource(format!("cannot {doing} {}: {fault}", path.display()))
+    }
+}

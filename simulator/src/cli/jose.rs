@@ -1,0 +1,111 @@
+//! `d1sim jose`: assertions, sealed cards and opened answers, for use with curl.
+
+use std::io::{self, Read as _};
+
+use aws_lc_rs::signature::EcdsaKeyPair;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::args::{Assert, Jose, JoseCommand, Open, Seal};
+use super::exit::Failure;
+use super::folder::SandboxFolder;
+use super::print;
+use crate::chance::secret_bytes;
+use crate::clock::{Clock, ClockMode};
+use crate::config::parse_duration;
+use crate::jose::{
+    OwnKey, PublicKey, Use, encode, open as open_jwe, seal as seal_jwe, sign, signer_from_pkcs8,
+};
+
+/// The longest text that is read from stdin.
+const MOST: u64 = 1024 * 1024;
+
+pub(super) fn run(args: Jose) -> Result<(), Failure> {
+    match args.command {
+        JoseCommand::Assert(args) => assert(&args),
+        JoseCommand::Seal(args) => seal(&args),
+        JoseCommand::Open(args) => open(&args),
+    }
+}
+
+fn assert(args: &Assert) -> Result<(), Failure> {
+    let folder = SandboxFolder::open(&args.keys.sandbox)?;
+    let gateway = folder.gateway(args.keys.gateway.as_deref())?;
+    let life = parse_duration(&args.life).ok_or_else(|| {
+        Failure::usage(format!("--life {}: expected a duration like 90s or 15m", args.life))
+    })?;
+    let name = folder.gateway_file(&gateway, "assertion.jwk");
+    let public = PublicKey::read(&folder.text(&name)?, Use::Assertion)
+        .map_err(|fault| Failure::usage(format!("{name}: {fault}")))?;
+    let name = folder.gateway_file(&gateway, "assertion.key");
+    let key = signer(&folder.text(&name)?)
+        .ok_or_else(|| Failure::usage(format!("{name}: expected a P-256 private key (PKCS#8 PEM)")))?;
+    let now = Clock::new(ClockMode::Real).now_ms().div_euclid(1000);
+    let end = now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
+    let header = json!({"alg": "ES256", "typ": "JWT", "kid": public.kid});
+    let jti = encode(&secret_bytes().map_err(Failure::internal)?[..16]);
+    let claims = json!({"iss": gateway, "sub": gateway, "iat": now, "exp": end, "jti": jti});
+    print(&sign(&header.to_string(), &claims.to_string(), &key).map_err(Failure::internal)?);
+    Ok(())
+}
+
+fn signer(pem: &str) -> Option<EcdsaKeyPair> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
+    signer_from_pkcs8(der.secret_pkcs8_der())
+}
+
+fn seal(args: &Seal) -> Result<(), Failure> {
+    let folder = SandboxFolder::open(&args.sandbox)?;
+    let public = PublicKey::read(&folder.text("d1/jwe.jwk")?, Use::Encryption)
+        .map_err(|fault| Failure::usage(format!("d1/jwe.jwk: {fault}")))?;
+    let (pan, exp) = match (&args.pan, &args.exp) {
+        (Some(pan), Some(exp)) => (pan.clone(), exp.clone()),
+        _ => {
+            let cards = d1_fixtures::test_cards().map_err(Failure::internal)?;
+            let names: Vec<String> = cards.iter().map(|card| card.name.clone()).collect();
+            let card = cards.into_iter().find(|card| card.name == args.card);
+            let unknown =
+                || Failure::usage(format!("--card {}: expected one of {}", args.card, names.join(", ")));
+            card.map(|card| (card.pan, card.exp)).ok_or_else(unknown)?
+        }
+    };
+    // Not judged: that is the sandbox's part, and a bad card is worth a try.
+    let plaintext = Zeroizing::new(json!({"pan": pan, "exp": exp}).to_string());
+    print(&seal_jwe(plaintext.as_bytes(), &public).map_err(Failure::internal)?);
+    Ok(())
+}
+
+fn open(args: &Open) -> Result<(), Failure> {
+    let folder = SandboxFolder::open(&args.keys.sandbox)?;
+    let gateway = folder.gateway(args.keys.gateway.as_deref())?;
+    let name = folder.gateway_file(&gateway, "jwe.jwk");
+    let own =
+        OwnKey::read(&folder.text(&name)?).map_err(|fault| Failure::usage(format!("{name}: {fault}")))?;
+    let given = match args.jwe.as_deref() {
+        Some(text) if text != "-" => text.to_owned(),
+        _ => {
+            let mut text = String::new();
+            let read = io::stdin().lock().take(MOST).read_to_string(&mut text);
+            read.map_err(|fault| Failure::usage(format!("stdin: {fault}")))?;
+            text
+        }
+    };
+    let plaintext = open_jwe(jwe_in(&given)?.trim(), &own).map_err(|why| {
+        Failure::usage(format!("{}: expected {}, found {}", why.check, why.expected, why.actual))
+    })?;
+    print(&String::from_utf8_lossy(&plaintext));
+    Ok(())
+}
+
+/// The JWE itself, or the `encryptedData` of an answer.
+fn jwe_in(text: &str) -> Result<String, Failure> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(text.to_owned());
+    }
+    let answer: Value = serde_json::from_str(text)
+        .map_err(|fault| Failure::usage(format!("the answer is not JSON: line {}", fault.line())))?;
+    let sealed = answer.get("encryptedData").and_then(Value::as_str);
+    sealed.map(str::to_owned).ok_or_else(|| Failure::usage("the answer has no `encryptedData` to open"))
+}

@@ -1,0 +1,132 @@
+//! `d1sim serve`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use d1_fixtures::{InitError, Plan, write_sandbox};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+use super::args::{ClockKind, Serve};
+use super::exit::Failure;
+use super::folder::{CONFIG, read_config};
+use super::{banner, init, say};
+use crate::clock::ClockMode;
+use crate::config::Config;
+use crate::simulator::{Running, Simulator, StartError};
+
+/// The folder that is made on the first run.
+const FOLDER: &str = "d1-sandbox";
+/// So often a folder that another process is making is looked at again.
+const LOOKS: u32 = 50;
+
+pub(super) fn run(args: Serve) -> Result<(), Failure> {
+    raise_file_limit();
+    let path = match &args.config {
+        Some(path) => path.clone(),
+        None => first_run(Path::new(FOLDER))?,
+    };
+    let config = configure(&args, read_config(&path)?)?;
+    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    runtime.block_on(serve(config, &folder, args.ready_file))
+}
+
+async fn serve(config: Config, folder: &Path, ready_file: Option<PathBuf>) -> Result<(), Failure> {
+    // Taken before anything listens, so that no signal is missed.
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let about = banner::About::of(&config, folder);
+    let running = Simulator::start(config).await.map_err(|error| match error {
+        StartError::Listen { .. } => Failure::resource(error),
+        StartError::Randomness(_) | StartError::Cards(_) => Failure::internal(error),
+        _ => Failure::usage(error),
+    })?;
+    if let Some(path) = ready_file {
+        write_ready(&path, &running)?;
+    }
+    say(&about.banner(&running));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    say("d1sim: stopping");
+    running.stop().await;
+    Ok(())
+}
+
+fn configure(args: &Serve, mut config: Config) -> Result<Config, Failure> {
+    config.api = args.api.unwrap_or(config.api);
+    config.admin = args.admin.unwrap_or(config.admin);
+    config.seed = args.seed.or(config.seed);
+    config.clock = match args.clock {
+        Some(ClockKind::Real) => ClockMode::Real,
+        Some(ClockKind::Manual) => ClockMode::manual_from_now(),
+        None => config.clock,
+    };
+    let read = |path: &Path| fs::read_to_string(path).map_err(|fault| Failure::file("read", path, &fault));
+    if let Some(path) = &args.admin_token_file {
+        let token = Zeroizing::new(read(path)?);
+        let token = token.trim();
+        if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let hint = "expected 16 or more visible ASCII characters, e.g. from `openssl rand -hex 16`";
+            return Err(Failure::usage(format!("--admin-token-file {}: {hint}", path.display())));
+        }
+        config.admin_token = Some(Zeroizing::new(token.to_owned()));
+    }
+    let authority = args.receiver_ca.as_deref().map(read).transpose()?;
+    match &args.receiver {
+        Some(url) => config.set_receiver(url, authority).map_err(Failure::usage)?,
+        None if authority.is_some() => {
+            let url = config.receiver_url().unwrap_or_else(|| "https://127.0.0.1:8445".into());
+            config.set_receiver(&url, authority).map_err(Failure::usage)?;
+        }
+        None => {}
+    }
+    Ok(config)
+}
+
+/// The configuration in the default folder, which is made if it is not there.
+fn first_run(folder: &Path) -> Result<PathBuf, Failure> {
+    let config = folder.join(CONFIG);
+    for _ in 0..LOOKS {
+        if config.exists() {
+            return Ok(config);
+        }
+        match write_sandbox(folder, &Plan::new(init::now()?), false) {
+            Ok(_) => {
+                say(&format!("d1sim: first run, made {}", folder.display()));
+                return Ok(config);
+            }
+            // Another process makes it at this moment, or has just made it.
+            Err(InitError::Busy { .. }) => std::thread::sleep(Duration::from_millis(100)),
+            Err(InitError::Exists { .. }) if config.exists() => {}
+            Err(error) => return Err(init::failure(error)),
+        }
+    }
+    Err(Failure::resource(format!(
+        "{} is being made by another process that does not finish",
+        folder.display()
+    )))
+}
+
+/// One connection is one file: the soft limit is raised to the hard one.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it fewer connections fit, which is no reason not to start.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Written beside and renamed, so that whoever waits for the file never sees a part of it.
+fn write_ready(path: &Path, running: &Running) -> Result<(), Failure> {
+    let ready = json!({"api": running.api_url(), "admin": running.admin_url(), "pid": std::process::id()});
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let written = fs::write(&beside, format!("{ready}\n")).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|fault| Failure::file("write", path, &fault))
+}

@@ -1,0 +1,243 @@
+//! From the raw file to a checked configuration.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Url;
+use zeroize::Zeroizing;
+
+use super::{Config, GatewayConfig, ReceiverConfig, ServerFiles, parse_duration, raw};
+use crate::auth::Policy;
+use crate::clock::ClockMode;
+use crate::domain::GatewayId;
+use crate::jose::{OwnKey, PublicKey, Use};
+use crate::notify::{OauthSettings, Schedule};
+use crate::tls::CommonName;
+
+/// The longest file that is read.
+const MOST: u64 = 1024 * 1024;
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path} ({what})")]
+    File {
+        /// What the file is for.
+        what: String,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The configuration file is not as it must be; the text names line and column.
+    #[error("{path}: {fault}")]
+    Yaml {
+        /// The configuration file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        fault: String,
+    },
+    /// A value is not as it must be.
+    #[error("`{key}`: expected {expected}, found {found}")]
+    Value {
+        /// The key in the configuration file, or the option.
+        key: String,
+        /// What it must be.
+        expected: String,
+        /// What it is; for a secret only its kind.
+        found: String,
+    },
+}
+
+impl ConfigError {
+    pub(crate) fn new(key: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::Value { key: key.into(), expected: expected.into(), found: found.into() }
+    }
+}
+
+impl Config {
+    /// Reads a `sandbox.yaml` and every file it names, relative to its own folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, or the key, what was expected and what was found.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let folder = Folder(path.parent().unwrap_or(Path::new(".")).to_owned());
+        let text = text_of("the configuration", path)?;
+        let file: raw::File = serde_saphyr::from_str(&text)
+            .map_err(|fault| ConfigError::Yaml { path: path.to_owned(), fault: fault.to_string() })?;
+        if file.version != 1 {
+            return Err(ConfigError::new("version", "1", file.version.to_string()));
+        }
+        let outbound = {
+            let certificate = folder.text("outbound.certificate", &file.outbound.certificate)?;
+            let key = folder.text("outbound.key", &file.outbound.key)?;
+            Zeroizing::new(format!("{}\n{}", certificate.as_str(), key.as_str()))
+        };
+        let own_key = folder.text("server.jweKey", &file.server.jwe_key)?;
+        let pattern = CommonName::parse(&file.common_name);
+        Ok(Self {
+            source: path.to_owned(),
+            api: address("listen.api", &file.listen.api)?,
+            admin: address("listen.admin", &file.listen.admin)?,
+            admin_token: None,
+            clock: match file.clock {
+                raw::Clock::Real => ClockMode::Real,
+                raw::Clock::Manual => ClockMode::manual_from_now(),
+            },
+            seed: file.seed,
+            max_connections: positive("limits.maxConnections", file.limits.max_connections)?,
+            environment: environment(&file.environment)?,
+            base_path: base_path(&file.base_path)?,
+            common_name: pattern
+                .map_err(|fault| ConfigError::new("commonName", fault.to_string(), "another text"))?,
+            server: ServerFiles {
+                certificate: folder.text("server.certificate", &file.server.certificate)?.to_string(),
+                key: folder.text("server.key", &file.server.key)?,
+                client_authority: folder
+                    .text("server.clientAuthority", &file.server.client_authority)?
+                    .to_string(),
+            },
+            own_key: OwnKey::read(&own_key).map_err(|fault| {
+                ConfigError::new("server.jweKey", "a private JWK of P-256", fault.to_string())
+            })?,
+            outbound,
+            policy: Policy {
+                skew_seconds: file.assertion.skew_seconds,
+                refuse_replayed_jti: file.assertion.refuse_replayed_jti,
+            },
+            schedule: schedule(&file.notifications)?,
+            gateways: gateways(&folder, file.gateways)?,
+        })
+    }
+}
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn text(&self, key: &str, path: &str) -> Result<Zeroizing<String>, ConfigError> {
+        text_of(key, &self.0.join(path))
+    }
+
+    fn public_key(&self, key: &str, path: &str, usage: Use) -> Result<PublicKey, ConfigError> {
+        let text = self.text(key, path)?;
+        PublicKey::read(&text, usage)
+            .map_err(|fault| ConfigError::new(key, format!("a JWK of P-256 in {path}"), fault.to_string()))
+    }
+}
+
+fn text_of(what: &str, path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let fault = |source| ConfigError::File { what: what.to_owned(), path: path.to_owned(), source };
+    let length = fs::metadata(path).map_err(fault)?.len();
+    if length > MOST {
+        return Err(ConfigError::new(
+            what,
+            "a file of at most 1 MiB",
+            format!("{length} bytes in {}", path.display()),
+        ));
+    }
+    fs::read_to_string(path).map(Zeroizing::new).map_err(fault)
+}
+
+fn gateways(folder: &Folder, raw: Vec<raw::Gateway>) -> Result<Vec<GatewayConfig>, ConfigError> {
+    let mut seen = HashSet::new();
+    if raw.is_empty() {
+        return Err(ConfigError::new("gateways", "at least one", "none"));
+    }
+    let one = |(at, raw): (usize, raw::Gateway)| {
+        let key = |name: &str| format!("gateways[{at}].{name}");
+        let id = GatewayId::parse(&raw.id).ok_or_else(|| {
+            ConfigError::new(key("id"), "10 characters of A-Z, a-z, 0-9, _ and -", raw.id.clone())
+        })?;
+        if !seen.insert(id.clone()) {
+            return Err(ConfigError::new(key("id"), "each gateway once", raw.id));
+        }
+        let name = key("assertionKeys");
+        let keys = raw.assertion_keys.iter().map(|path| folder.public_key(&name, path, Use::Assertion));
+        let assertion_keys: Vec<PublicKey> = keys.collect::<Result<_, _>>()?;
+        if assertion_keys.is_empty() {
+            return Err(ConfigError::new(name, "at least one", "none"));
+        }
+        let encryption_key = folder.public_key(&key("jweKey"), &raw.jwe_key, Use::Encryption)?;
+        let receiver = raw.receiver.map(|raw| receiver(folder, &key("receiver"), raw)).transpose()?;
+        Ok(GatewayConfig { id, assertion_keys, encryption_key, receiver })
+    };
+    raw.into_iter().enumerate().map(one).collect()
+}
+
+fn receiver(folder: &Folder, key: &str, raw: raw::Receiver) -> Result<ReceiverConfig, ConfigError> {
+    let oauth = raw.oauth.map(|oauth| {
+        let secret = folder.text(&format!("{key}.oauth.clientSecretFile"), &oauth.client_secret_file)?;
+        Ok(OauthSettings {
+            token_url: https_url(&format!("{key}.oauth.tokenUrl"), &oauth.token_url)?,
+            client_id: oauth.client_id,
+            client_secret: Zeroizing::new(secret.trim_end().to_owned()),
+            scope: oauth.scope,
+        })
+    });
+    Ok(ReceiverConfig {
+        url: https_url(&format!("{key}.url"), &raw.url)?,
+        authority: folder.text(&format!("{key}.authority"), &raw.authority)?.to_string(),
+        oauth: oauth.transpose()?,
+    })
+}
+
+pub(super) fn https_url(key: &str, text: &str) -> Result<Url, ConfigError> {
+    let fault = || ConfigError::new(key, "an https URL without query, e.g. https://127.0.0.1:8445", text);
+    let url = Url::parse(text).map_err(|_| fault())?;
+    let good = url.scheme() == "https" && url.query().is_none() && url.fragment().is_none();
+    let bare = url.username().is_empty() && url.password().is_none();
+    (good && bare).then_some(url).ok_or_else(fault)
+}
+
+fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::new(key, "ADDRESS:PORT, e.g. 127.0.0.1:8443", text))
+}
+
+fn environment(text: &str) -> Result<&'static str, ConfigError> {
+    ["PPR", "PRD"]
+        .into_iter()
+        .find(|known| *known == text)
+        .ok_or_else(|| ConfigError::new("environment", "PPR (PreProd) or PRD (Production)", text))
+}
+
+fn base_path(text: &str) -> Result<String, ConfigError> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let form = text.is_empty() || (text.starts_with('/') && !text.ends_with('/') && !text.contains("//"));
+    let free = !text.starts_with("/authz");
+    (form && free && text.bytes().all(good)).then(|| text.to_owned()).ok_or_else(|| {
+        ConfigError::new(
+            "basePath",
+            "empty, or a path like /ecom/v1 without a slash at its end, outside /authz",
+            text,
+        )
+    })
+}
+
+fn positive(key: &str, number: usize) -> Result<usize, ConfigError> {
+    let good = (1..=1_000_000).contains(&number);
+    good.then_some(number).ok_or_else(|| ConfigError::new(key, "1 to 1000000", number.to_string()))
+}
+
+fn schedule(raw: &raw::Notifications) -> Result<Schedule, ConfigError> {
+    let duration = |key: &str, text: &str| -> Result<Duration, ConfigError> {
+        let found = parse_duration(text).filter(|length| *length > Duration::ZERO);
+        found.ok_or_else(|| ConfigError::new(key, "a duration above zero like 500ms, 10s or 5m", text))
+    };
+    for (key, number) in [("notifications.factor", raw.factor), ("notifications.attempts", raw.attempts)] {
+        if !(1..=1000).contains(&number) {
+            return Err(ConfigError::new(key, "1 to 1000", number.to_string()));
+        }
+    }
+    Ok(Schedule {
+        first_delay: duration("notifications.firstDelay", &raw.first_delay)?,
+        factor: raw.factor,
+        max_delay: duration("notifications.maxDelay", &raw.max_delay)?,
+        attempts: raw.attempts,
+        timeout: duration("notifications.timeout", &raw.timeout)?,
+    })
+}

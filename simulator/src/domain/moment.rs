@@ -1,0 +1,103 @@
+//! Moments and months as plain numbers.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Milliseconds since 1970, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(i64);
+
+impl Moment {
+    pub(crate) const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    pub(crate) const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    pub(crate) const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The moment `by` later, at the latest the end of time.
+    pub(crate) fn after(self, by: Duration) -> Self {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(by))
+    }
+}
+
+/// A month of a year: what a card's expiry date names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Month {
+    year: u16,
+    month: u8,
+}
+
+/// The moment together with its calendar month.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) at: Moment,
+    pub(crate) month: Month,
+}
+
+impl Month {
+    pub(crate) const FIRST: Self = Self { year: 1970, month: 1 };
+
+    pub(crate) fn new(year: u16, month: u8) -> Option<Self> {
+        (1..=12).contains(&month).then_some(Self { year, month })
+    }
+
+    /// Reads `MMYY`; the century is the 21st.
+    pub(crate) fn from_mmyy(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 4 || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let two = |at: usize| (digits[at] - b'0') * 10 + (digits[at + 1] - b'0');
+        Self::new(2000 + u16::from(two(2)), two(0))
+    }
+
+    pub(crate) fn plus_months(self, months: u16) -> Self {
+        let total = self.year.saturating_mul(12).saturating_add(u16::from(self.month) - 1);
+        let total = total.saturating_add(months);
+        let month = u8::try_from(total % 12 + 1).unwrap_or(1);
+        Self { year: total / 12, month }
+    }
+
+    /// Written `MMYY`.
+    pub(crate) fn mmyy(self) -> String {
+        format!("{:02}{:02}", self.month, self.year % 100)
+    }
+}
+
+impl fmt::Debug for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_date_is_month_then_year() {
+        assert_eq!(Month::from_mmyy("1223"), Month::new(2023, 12));
+        assert_eq!(Month::from_mmyy("1223").map(Month::mmyy).as_deref(), Some("1223"));
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_refused() {
+        for text in ["", "1323", "0023", "122", "12233", "1a23", "12 3", "１２"] {
+            assert_eq!(Month::from_mmyy(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn months_carry_into_the_next_year() {
+        let month = Month::from_mmyy("1126").expect("a month");
+        assert_eq!(month.plus_months(3).mmyy(), "0227");
+        assert_eq!(month.plus_months(36).mmyy(), "1129");
+    }
+}

@@ -1,0 +1,44 @@
+//! The way of a request: layers, router, strict reading, handlers, and the one place where a
+//! refusal becomes an answer.
+
+pub(crate) mod admin;
+mod answer;
+mod extract;
+mod handlers;
+mod intake;
+mod layers;
+mod problem;
+mod router;
+mod strict_json;
+mod wire;
+
+pub(crate) use router::router;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::auth::{AccessTokens, Policy, Seen};
+use crate::clock::Clock;
+use crate::domain::GatewayId;
+use crate::jose::{OwnKey, PublicKey};
+use crate::journal::Journal;
+use crate::world::World;
+
+/// What every handler may use.
+pub(crate) struct App {
+    pub(crate) world: Arc<World>,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) tokens: AccessTokens,
+    pub(crate) seen: Seen,
+    pub(crate) policy: Policy,
+    pub(crate) own_key: OwnKey,
+    pub(crate) gateways: HashMap<GatewayId, GatewayKeys>,
+}
+
+/// The public keys of a gateway.
+#[derive(Debug)]
+pub(crate) struct GatewayKeys {
+    pub(crate) assertion: Vec<PublicKey>,
+    pub(crate) encryption: PublicKey,
+}

@@ -1,0 +1,39 @@
+//! What does not change while a sandbox runs.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::config::Config;
+
+/// The unchanging part of `/info`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Facts {
+    version: &'static str,
+    seed: u64,
+    api: String,
+    environment: &'static str,
+    base_path: String,
+    gateways: Vec<String>,
+    config: String,
+}
+
+impl Facts {
+    pub(crate) fn of(config: &Config, seed: u64) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            seed,
+            api: String::new(),
+            environment: config.environment,
+            base_path: config.base_path.clone(),
+            gateways: config.gateway_ids().map(String::from).collect(),
+            config: config.source.display().to_string(),
+        }
+    }
+
+    /// The same, once it is known where the API listens.
+    pub(crate) fn at(self, api: SocketAddr) -> Self {
+        Self { api: format!("https://{api}"), ..self }
+    }
+}

@@ -1,0 +1,162 @@
+//! One function a path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, RawQuery, Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::Admin;
+use super::wire::{Advance, NewEvent, Nothing};
+use crate::clock::{ClockIsReal, rfc3339};
+use crate::domain::Refusal;
+use crate::http::answer::{answer, empty};
+use crate::http::intake::Intake;
+use crate::http::problem::Problem;
+use crate::http::strict_json::{DecodeError, Wire, decode};
+use crate::journal::Fact;
+
+/// The longest wait for a journal entry, in milliseconds.
+const LONGEST_WAIT: u64 = 60_000;
+
+/// A closed JSON body on the admin port; a refusal says what was expected, since there is no
+/// journal entry to look it up in.
+pub(super) struct Steer<T>(T);
+
+impl<T: Wire> FromRequest<Arc<Admin>> for Steer<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<Admin>) -> Result<Self, Problem> {
+        let intake = request.extensions().get::<Intake>().ok_or_else(Problem::internal)?;
+        let body = intake.json(request.headers())?;
+        // Where no member is required, an empty body is as good as an empty object.
+        decode(body).map(Self).map_err(bad_request)
+    }
+}
+
+pub(super) async fn health() -> Response {
+    answer(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+pub(super) async fn info(State(admin): State<Arc<Admin>>) -> Response {
+    let clock = &admin.app.clock;
+    let mut info = serde_json::to_value(&admin.facts).unwrap_or_default();
+    info["clock"] = Value::from(if clock.is_manual() { "manual" } else { "real" });
+    info["now"] = Value::from(rfc3339(clock.now().at));
+    answer(StatusCode::OK, &info)
+}
+
+pub(super) async fn state(State(admin): State<Arc<Admin>>) -> Response {
+    let mut state = serde_json::to_value(admin.app.world.view()).unwrap_or_default();
+    state["now"] = Value::from(rfc3339(admin.app.clock.now().at));
+    state["journal"] = Value::from(admin.app.journal.last());
+    answer(StatusCode::OK, &state)
+}
+
+/// Entries after a number; waits for the first if there are none.
+pub(super) async fn journal(
+    State(admin): State<Arc<Admin>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let (mut after, mut wait) = (0, 0);
+    for pair in query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let number = value.parse::<u64>();
+        match (name, number) {
+            ("after", Ok(number)) => after = number,
+            ("wait_ms", Ok(number)) if number <= LONGEST_WAIT => wait = number,
+            ("after", _) => return Err(bad_parameter("after: expected a whole number")),
+            ("wait_ms", _) => return Err(bad_parameter("wait_ms: expected a whole number up to 60000")),
+            _ => return Err(bad_parameter("query: expected only after and wait_ms")),
+        }
+    }
+    let journal = &admin.app.journal;
+    // Nothing within the time is an answer too: an empty one.
+    let _ = timeout(Duration::from_millis(wait), journal.wait_beyond(after)).await;
+    let mut response = Response::new(Body::from(journal.page(after)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+/// Lets the issuer or the TSP do something (C25).
+pub(super) async fn event(
+    State(admin): State<Arc<Admin>>,
+    Steer(new): Steer<NewEvent>,
+) -> Result<Response, Problem> {
+    let app = &admin.app;
+    if !app.gateways.contains_key(&new.gateway) {
+        return Err(Problem::not_found("gateway: not one of sandbox.yaml"));
+    }
+    let token = new.token.ok_or(Problem::not_found("tokenId: no such token of this gateway"))?;
+    let happened = app.world.issuer_event(&new.gateway, token, new.event, &new.particulars, app.clock.now());
+    let n = happened.map_err(|refusal| refused_event(refusal, new.event.as_str()))?;
+    Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
+}
+
+/// Moves the clock; what the issuer planned on the way happens at its moment, in order.
+pub(super) async fn advance(
+    State(admin): State<Arc<Admin>>,
+    Steer(step): Steer<Advance>,
+) -> Result<Response, Problem> {
+    let app = &admin.app;
+    let real = |ClockIsReal| {
+        Problem::new(
+            StatusCode::CONFLICT,
+            "REAL_CLOCK",
+            "start the sandbox with --clock manual to move its clock",
+        )
+    };
+    let until = app.clock.now().at.after(step.by);
+    while let Some(due) = app.world.next_scheduled().filter(|due| *due <= until) {
+        app.clock.advance_to(due).map_err(real)?;
+        app.world.fire_due(&app.clock);
+    }
+    app.clock.advance_to(until).map_err(real)?;
+    let now = app.clock.now().at;
+    app.journal.record(now, None, None, &Fact::Clock { now: rfc3339(now) });
+    Ok(answer(StatusCode::OK, &json!({"now": rfc3339(now)})))
+}
+
+/// Forgets everything but the journal.
+pub(super) async fn reset(State(admin): State<Arc<Admin>>, Steer(Nothing): Steer<Nothing>) -> Response {
+    let app = &admin.app;
+    app.world.reset();
+    app.tokens.reset();
+    app.seen.reset();
+    app.journal.record(app.clock.now().at, None, None, &Fact::Reset);
+    empty(StatusCode::NO_CONTENT)
+}
+
+fn bad_parameter(error: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
+}
+
+fn bad_request(fault: DecodeError) -> Problem {
+    let missing = fault.kind == crate::http::strict_json::DecodeKind::Missing;
+    let code = if missing { "MISSING_FIELD" } else { "INVALID_FIELD" };
+    let DecodeError { member, expected, actual, .. } = fault;
+    Problem::new(StatusCode::BAD_REQUEST, code, format!("{member}: expected {expected}, found {actual}"))
+}
+
+fn refused_event(refusal: Refusal, event: &'static str) -> Problem {
+    let bad = |error| Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error);
+    match refusal {
+        Refusal::UnknownToken => Problem::not_found("tokenId: no such token of this gateway"),
+        Refusal::ForbiddenState { state, wanted } => {
+            let error =
+                format!("event: {event} needs a token that is {wanted}; this one is {}", state.as_str());
+            Problem::new(StatusCode::CONFLICT, "FORBIDDEN_STATE", error)
+        }
+        Refusal::DateNotLater => bad("exp: expected a date after the present one"),
+        Refusal::SamePan => bad("pan: expected another number than the card has"),
+        Refusal::Full { what, limit } => Problem::unavailable(format!(
+            "at most {limit} {what} may wait; start the receiver or POST /reset"
+        )),
+        Refusal::UnknownMerchant | Refusal::Declined | Refusal::IssuerUnavailable => Problem::internal(),
+    }
+}

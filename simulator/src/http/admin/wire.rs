@@ -1,0 +1,85 @@
+//! Bodies of the admin port: closed objects, as those of the API.
+
+use std::time::Duration;
+
+use crate::config::parse_duration;
+use crate::domain::{GatewayId, IssuerEvent, Month, Pan, TokenId};
+use crate::http::strict_json::{DecodeError, Members, Wire};
+use crate::world::Particulars;
+
+/// Body of `POST /events`.
+pub(super) struct NewEvent {
+    pub(super) gateway: GatewayId,
+    /// Nothing if the text names no token that this sandbox could have made.
+    pub(super) token: Option<TokenId>,
+    pub(super) event: IssuerEvent,
+    pub(super) particulars: Particulars,
+}
+
+/// Body of `POST /clock/advance`.
+pub(super) struct Advance {
+    pub(super) by: Duration,
+}
+
+/// Body of `POST /reset`: nothing.
+pub(super) struct Nothing;
+
+/// The longest step of the clock: ten years.
+const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+impl Wire for NewEvent {
+    const MEMBERS: &'static [(&'static str, bool)] =
+        &[("gateway", true), ("tokenId", true), ("event", true), ("exp", false), ("pan", false)];
+
+    fn read(members: &Members) -> Result<Self, DecodeError> {
+        let fault = |member, expected: &str| DecodeError::invalid(member, expected, "another text");
+        let gateway = GatewayId::parse(members.text("gateway")?);
+        let gateway = gateway.ok_or_else(|| fault("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"))?;
+        let token = TokenId::parse(members.text("tokenId")?);
+        let event = IssuerEvent::parse(members.text("event")?).ok_or_else(|| {
+            let known: Vec<&str> = IssuerEvent::ALL.into_iter().map(IssuerEvent::as_str).collect();
+            fault("event", &format!("one of {}", known.join(", ")))
+        })?;
+        let takes = |member: &'static str, good: bool, events: &str| {
+            let unasked = || DecodeError::invalid(member, &format!("only with {events}"), event.as_str());
+            good.then_some(()).ok_or_else(unasked)
+        };
+        let expiry = members.optional_text("exp")?;
+        let expiry =
+            expiry.map(|text| Month::from_mmyy(text).ok_or_else(|| fault("exp", "MMYY"))).transpose()?;
+        let dated =
+            matches!(event, IssuerEvent::TokenExtend | IssuerEvent::CardRenew | IssuerEvent::CardReplace);
+        takes("exp", expiry.is_none() || dated, "token.extend, card.renew and card.replace")?;
+        let pan = members.optional_text("pan")?;
+        let pan = pan.map(|text| {
+            Pan::parse(text).ok_or_else(|| fault("pan", "12 to 19 digits with a good check digit"))
+        });
+        let pan = pan.transpose()?;
+        takes("pan", pan.is_none() || event == IssuerEvent::CardReplace, "card.replace")?;
+        Ok(Self { gateway, token, event, particulars: Particulars { expiry, pan } })
+    }
+}
+
+impl Wire for Advance {
+    const MEMBERS: &'static [(&'static str, bool)] = &[("by", true)];
+
+    fn read(members: &Members) -> Result<Self, DecodeError> {
+        let by = parse_duration(members.text("by")?).filter(|by| !by.is_zero() && *by <= LONGEST_STEP);
+        let fault = || {
+            DecodeError::invalid(
+                "by",
+                "a duration above zero, at most ten years, like 90s, 2h or 30d",
+                "another text",
+            )
+        };
+        Ok(Self { by: by.ok_or_else(fault)? })
+    }
+}
+
+impl Wire for Nothing {
+    const MEMBERS: &'static [(&'static str, bool)] = &[];
+
+    fn read(_: &Members) -> Result<Self, DecodeError> {
+        Ok(Self)
+    }
+}

@@ -1,0 +1,169 @@
+//! The shape of an entry: common members first, then those of its kind.
+
+use std::borrow::Cow;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::redact;
+
+/// What happened. The kind is the value of `kind` in the line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub(crate) enum Fact<'a> {
+    Handshake(Handshake<'a>),
+    Request(Request<'a>),
+    Transition(Transition<'a>),
+    Delivery(Delivery<'a>),
+    /// The clock was moved.
+    Clock {
+        now: String,
+    },
+    /// Everything but the journal was forgotten.
+    Reset,
+}
+
+/// Which check failed, what it wanted, what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Why {
+    pub(crate) check: &'static str,
+    pub(crate) expected: Cow<'static, str>,
+    #[serde(serialize_with = "redacted")]
+    pub(crate) actual: Cow<'static, str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Handshake<'a> {
+    pub(crate) accepted: bool,
+    /// The common name of the caller's certificate, if it showed one.
+    #[serde(serialize_with = "redacted_option")]
+    pub(crate) peer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Why>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request<'a> {
+    pub(crate) operation: Option<&'static str>,
+    pub(crate) method: &'a str,
+    #[serde(serialize_with = "redacted")]
+    pub(crate) path: &'a str,
+    pub(crate) peer: &'a str,
+    pub(crate) status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Why>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<Body>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Body>,
+}
+
+/// A body: its size and hash as it was, and what may be shown of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Body {
+    bytes: usize,
+    sha256: String,
+    shown: Value,
+}
+
+impl Body {
+    /// Nothing for an empty body.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        let hash = || digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        (!bytes.is_empty()).then(|| Self { bytes: bytes.len(), sha256: hash(), shown: redact::body(bytes) })
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Transition<'a> {
+    /// `merchant.created`, `token.created`, `transaction.created`, or the issuer's event.
+    pub(crate) cause: &'a str,
+    pub(crate) merchant_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) to: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) card_last_digits: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_last_digits: Option<String>,
+    /// The notification that the change puts into the outbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queued: Option<Queued>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Queued {
+    pub(crate) event_id: String,
+    pub(crate) event_type: &'static str,
+    pub(crate) sequence: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Delivery<'a> {
+    /// `notifyTokenUpdate` or `getAccessToken`.
+    pub(crate) call: &'static str,
+    pub(crate) token_id: String,
+    pub(crate) event_id: String,
+    pub(crate) event_type: &'static str,
+    pub(crate) sequence: u32,
+    pub(crate) attempt: u32,
+    /// The receiver's status, if it gave one.
+    pub(crate) status: Option<u16>,
+    /// What went wrong, if there was no answer.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redacted_option")]
+    pub(crate) failure: Option<&'a str>,
+    /// `delivered`, `retry`, `refused` (final) or `givenUp`; `ok` or `failed` for a token call.
+    pub(crate) outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<Body>,
+}
+
+/// One line without its number.
+pub(super) fn render(
+    at: &str,
+    gateway: Option<&str>,
+    correlation: Option<&str>,
+    fact: &Fact<'_>,
+) -> Box<[u8]> {
+    let line = Line { at, gateway, correlation_id: correlation, fact };
+    // A Fact holds texts, numbers and options: there is nothing in it that cannot be written.
+    serde_json::to_vec(&line).unwrap_or_else(|_| b"{\"kind\":\"unwritable\"}".to_vec()).into()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    at: &'a str,
+    gateway: Option<&'a str>,
+    #[serde(serialize_with = "redacted_option")]
+    correlation_id: Option<&'a str>,
+    #[serde(flatten)]
+    fact: &'a Fact<'a>,
+}
+
+fn redacted<S: serde::Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&redact::text(value))
+}
+
+// The signature is serde's.
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the member")]
+fn redacted_option<S: serde::Serializer>(value: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(text) => redacted(text, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,53 @@
+//! What travels from D1 to a gateway's receiver. The names stand here alone.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::clock::rfc3339;
+use crate::domain::{Month, TokenId, Update};
+
+/// Body of notifyTokenUpdate (C22).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Notification {
+    event_id: String,
+    event_type: &'static str,
+    state: &'static str,
+    card_last_digits: String,
+    card_expiry_date: String,
+    token_last_digits: String,
+    token_expiry_date: String,
+    sequence: u32,
+    last_update_timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encrypted_data: Option<String>,
+}
+
+/// 200 of a gateway's token endpoint; D1 tolerates what it does not know [D4].
+#[derive(Deserialize)]
+pub(super) struct GatewayTokenAnswer {
+    pub(super) access_token: Option<String>,
+    pub(super) expires_in: Option<f64>,
+}
+
+impl Notification {
+    pub(super) fn new(update: &Update, encrypted_data: Option<String>) -> Self {
+        Self {
+            event_id: TokenId::from_number(update.id).to_string(),
+            event_type: update.kind.as_str(),
+            state: update.state.as_str(),
+            card_last_digits: update.card_last_four.as_str().to_owned(),
+            card_expiry_date: update.card_expiry.mmyy(),
+            token_last_digits: update.token_last_four.as_str().to_owned(),
+            token_expiry_date: update.token_expiry.mmyy(),
+            sequence: update.sequence,
+            last_update_timestamp: rfc3339(update.at),
+            encrypted_data,
+        }
+    }
+}
+
+/// What is sealed into a notification whose token has another DPAN or date now (C22).
+pub(super) fn network_token(dpan: u64, expiry: Month) -> Zeroizing<String> {
+    Zeroizing::new(format!(r#"{{"dpan":"{dpan:016}","exp":"{}"}}"#, expiry.mmyy()))
+}

@@ -1,0 +1,261 @@
+//! Putting the parts together.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::auth::{AccessTokens, Seen};
+use crate::chance::{Chance, NoRandomness, fresh_seed};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, GatewayConfig};
+use crate::domain::{Behaviour, IssuerEvent, Pan};
+use crate::http::admin::{self, Admin, Facts};
+use crate::http::{App, GatewayKeys, router};
+use crate::journal::Journal;
+use crate::notify::{Notifier, Receiver, ReceiverError};
+use crate::stop::Stop;
+use crate::tls::{Door, Limits, Listener, TlsError, server_config};
+use crate::world::{self, Setting, World};
+
+/// Handshakes at once on the API port.
+const HANDSHAKES: usize = 1024;
+/// Connections at once on the admin port.
+const ADMIN_CONNECTIONS: usize = 256;
+/// After this the stop does not wait any longer.
+const STOP: Duration = Duration::from_secs(10);
+
+/// The sandbox, not yet started.
+#[derive(Debug)]
+pub struct Simulator;
+
+/// A running sandbox. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Running {
+    api: SocketAddr,
+    admin: SocketAddr,
+    seed: u64,
+    clock: Clock,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Why a sandbox does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A port cannot be taken.
+    #[error("cannot listen on {address} ({what})")]
+    Listen {
+        /// `listen.api` or `listen.admin`.
+        what: &'static str,
+        /// The wanted address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The configuration cannot be used.
+    #[error("the configuration cannot be used")]
+    Config(#[from] ConfigError),
+    /// Certificates or keys cannot be used.
+    #[error("the server's TLS cannot be set up")]
+    Tls(#[from] TlsError),
+    /// A receiver cannot be set up.
+    #[error("a receiver cannot be set up")]
+    Receiver(#[from] ReceiverError),
+    /// The test cards cannot be read.
+    #[error("the table of test cards cannot be read")]
+    Cards(#[from] d1_fixtures::CardsError),
+    /// No randomness for keys.
+    #[error("no keys can be made")]
+    Randomness(#[from] NoRandomness),
+}
+
+impl Simulator {
+    /// Starts a sandbox; it listens when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`] says which part cannot be had and why.
+    pub async fn start(mut config: Config) -> Result<Running, StartError> {
+        check_admin(&config)?;
+        let chance = Chance::new(match config.seed {
+            Some(seed) => seed,
+            None => fresh_seed()?,
+        });
+        let clock = Clock::new(config.clock);
+        let journal = Arc::new(Journal::new());
+        let world = Arc::new(World::new(setting(&config, chance)?, Arc::clone(&journal))?);
+        let facts = Facts::of(&config, chance.seed());
+        let notifiers = notifiers(&mut config, chance, &clock, &journal, &world)?;
+        let door = door(&config, &journal, &clock)?;
+        let base = config.base_path.clone();
+        let (api, admin_address, connections) = (config.api, config.admin, config.max_connections);
+        let admin_token = config.admin_token.take();
+        let app = Arc::new(app(config, world, &clock, journal)?);
+
+        let limits = Limits { connections, handshakes: HANDSHAKES };
+        let api = bind("listen.api", api, door, router(Arc::clone(&app), &base), limits).await?;
+        let api_address = address("listen.api", &api)?;
+        let admin = Admin::new(app, facts.at(api_address), admin_token);
+        let limits = Limits { connections: ADMIN_CONNECTIONS, handshakes: ADMIN_CONNECTIONS };
+        let admin = bind("listen.admin", admin_address, Door::Plain, admin::router(admin), limits).await?;
+        let admin_address = address("listen.admin", &admin)?;
+
+        let (stop, stopped) = Stop::pair();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(api.run(stopped.clone()));
+        tasks.spawn(admin.run(stopped.clone()));
+        for notifier in notifiers {
+            tasks.spawn(notifier.run(stopped.clone()));
+        }
+        Ok(Running { api: api_address, admin: admin_address, seed: chance.seed(), clock, stop, tasks })
+    }
+}
+
+impl Running {
+    /// Where gateways call: `https://ADDRESS:PORT`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("https://{}", self.api)
+    }
+
+    /// The admin port: `http://ADDRESS:PORT`.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    /// The seed of this run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The sandbox's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Stops taking connections and lets what is being answered end, for some seconds.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // Beyond that the rest is dropped with `self`.
+        let _ = timeout(STOP, all).await;
+    }
+}
+
+/// A port that others can reach must not be open to all of them.
+fn check_admin(config: &Config) -> Result<(), ConfigError> {
+    if config.admin.ip().is_loopback() || config.admin_token.is_some() {
+        return Ok(());
+    }
+    let found = format!("{} without a token", config.admin);
+    Err(ConfigError::new("listen.admin", "a loopback address, or --admin-token-file FILE", found))
+}
+
+fn setting(config: &Config, chance: Chance) -> Result<Setting, StartError> {
+    let cards = d1_fixtures::test_cards()?;
+    let cards = cards.iter().filter_map(|card| Some((Pan::parse(&card.pan)?, behaviour(card.behaviour)?)));
+    let with_receiver = config.gateways.iter().filter(|gateway| gateway.receiver.is_some());
+    Ok(Setting {
+        chance,
+        cards: cards.collect(),
+        receivers: with_receiver.map(|gateway| gateway.id.clone()).collect(),
+        limits: world::Limits::default(),
+    })
+}
+
+fn behaviour(card: d1_fixtures::Behaviour) -> Option<Behaviour> {
+    use d1_fixtures::Behaviour as Card;
+    let event = |event: d1_fixtures::IssuerEvent| IssuerEvent::parse(event.as_str());
+    Some(match card {
+        Card::Approve => Behaviour::Approve,
+        Card::Decline => Behaviour::Decline,
+        Card::Unavailable { times } => Behaviour::Unavailable { times },
+        Card::Slow { seconds } => Behaviour::Slow { seconds },
+        Card::AfterFirstUse { event: first } => Behaviour::AfterFirstUse { event: event(first)? },
+        Card::Soon { seconds, event: then } => Behaviour::Soon { seconds, event: event(then)? },
+    })
+}
+
+fn notifiers(
+    config: &mut Config,
+    chance: Chance,
+    clock: &Clock,
+    journal: &Arc<Journal>,
+    world: &Arc<World>,
+) -> Result<Vec<Notifier>, ReceiverError> {
+    let (outbound, schedule) = (&config.outbound, config.schedule);
+    let one = |gateway: &mut GatewayConfig| {
+        let to = gateway.receiver.take()?;
+        let whose = (gateway.id.clone(), to.url);
+        let receiver = Receiver::new(
+            whose,
+            outbound,
+            &to.authority,
+            gateway.encryption_key.clone(),
+            to.oauth,
+            schedule.timeout,
+        );
+        Some(receiver.map(|receiver| Notifier {
+            receiver,
+            schedule,
+            world: Arc::clone(world),
+            journal: Arc::clone(journal),
+            clock: clock.clone(),
+            chance,
+        }))
+    };
+    config.gateways.iter_mut().filter_map(one).collect()
+}
+
+fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Result<Door, TlsError> {
+    let files = &config.server;
+    Ok(Door::MutualTls {
+        config: server_config(&files.certificate, &files.key, &files.client_authority)?,
+        identify: Arc::new(config.identify()),
+        journal: Arc::clone(journal),
+        clock: clock.clone(),
+    })
+}
+
+fn app(config: Config, world: Arc<World>, clock: &Clock, journal: Arc<Journal>) -> Result<App, NoRandomness> {
+    let keys = |gateway: GatewayConfig| {
+        (gateway.id, GatewayKeys { assertion: gateway.assertion_keys, encryption: gateway.encryption_key })
+    };
+    Ok(App {
+        world,
+        clock: clock.clone(),
+        journal,
+        tokens: AccessTokens::new()?,
+        seen: Seen::default(),
+        policy: config.policy,
+        own_key: config.own_key,
+        gateways: config.gateways.into_iter().map(keys).collect::<HashMap<_, _>>(),
+    })
+}
+
+async fn bind(
+    what: &'static str,
+    address: SocketAddr,
+    door: Door,
+    router: axum::Router,
+    limits: Limits,
+) -> Result<Listener, StartError> {
+    Listener::bind(address, door, router, limits).await.map_err(|source| StartError::Listen {
+        what,
+        address,
+        source,
+    })
+}
+
+fn address(what: &'static str, listener: &Listener) -> Result<SocketAddr, StartError> {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    listener.address().map_err(|source| StartError::Listen { what, address: unknown, source })
+}

@@ -1,0 +1,12 @@
+//! The doors: connections, TLS, and who is at the other end.
+
+mod connections;
+mod identity;
+mod listener;
+mod server_config;
+mod verifier;
+
+pub(crate) use identity::{CommonName, Identify, Peer};
+pub(crate) use listener::{Door, Limits, Listener};
+pub use server_config::TlsError;
+pub(crate) use server_config::server_config;

@@ -1,0 +1,243 @@
+//! Accepting connections: each handshake in a task of its own with a deadline, so that a silent
+//! peer holds up nobody.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use rustls::{ProtocolVersion, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::Service as _;
+
+use super::connections::{Connections, Place};
+use super::identity::{Identify, Peer};
+use super::verifier::{SHOWN, explain};
+use crate::clock::Clock;
+use crate::journal::{Fact, Handshake, Journal, Why};
+use crate::stop::Stop;
+
+/// A handshake must be done within this time.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// A message head must be whole within this time; an idle connection closes after it.
+const HEAD_DEADLINE: Duration = Duration::from_secs(60);
+/// What is being answered when the sandbox stops gets this long.
+const DRAIN: Duration = Duration::from_secs(5);
+/// The longest message head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// Streams at once on one HTTP/2 connection.
+const STREAMS: u32 = 128;
+
+/// What one may do to a listener.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) handshakes: usize,
+}
+
+/// How a connection comes in.
+#[derive(Clone)]
+pub(crate) enum Door {
+    Plain,
+    MutualTls { config: Arc<ServerConfig>, identify: Arc<Identify>, journal: Arc<Journal>, clock: Clock },
+}
+
+/// A bound port and what is served on it.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    door: Door,
+    router: Router,
+    limits: Limits,
+}
+
+/// What every connection of a listener needs.
+#[derive(Clone)]
+struct Shared {
+    door: Door,
+    router: Router,
+    handshakes: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl Listener {
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        door: Door,
+        router: Router,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        Ok(Self { socket: TcpListener::bind(address).await?, door, router, limits })
+    }
+
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until `stop` says so, then lets what is being answered end.
+    pub(crate) async fn run(self, mut stop: Stop) {
+        let connections = Connections::new(self.limits.connections);
+        let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
+        let shared = Shared { door: self.door, router: self.router, handshakes, stop: stop.clone() };
+        // Nothing is sent: the channel closes when the last connection has ended.
+        let (open, mut ended) = mpsc::channel::<()>(1);
+        loop {
+            let socket = tokio::select! {
+                accepted = self.socket.accept() => match accepted {
+                    Ok((socket, _)) => socket,
+                    // Out of files, or the peer is gone already: the next one may do better.
+                    Err(_) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                        continue;
+                    }
+                },
+                () = stop.told() => break,
+            };
+            let Some(place) = connections.enter() else { continue };
+            let (shared, open) = (shared.clone(), open.clone());
+            tokio::spawn(async move {
+                let _open = open;
+                shared.connection(socket, place).await;
+            });
+        }
+        drop(open);
+        // Beyond the drain time the connections are dropped with the runtime.
+        let _ = timeout(DRAIN, ended.recv()).await;
+    }
+}
+
+impl Shared {
+    async fn connection(self, socket: TcpStream, place: Place) {
+        // A failure to set it costs time, not truth.
+        let _ = socket.set_nodelay(true);
+        match self.door.clone() {
+            Door::Plain => self.serve(TokioIo::new(socket), place, None, false).await,
+            Door::MutualTls { config, identify, journal, clock } => {
+                let shaken = SHOWN.scope(RefCell::new(None), self.handshake(socket, &place, config)).await;
+                match shaken {
+                    Ok(stream) => {
+                        let (_, session) = stream.get_ref();
+                        let leaf = session.peer_certificates().and_then(|chain| chain.first());
+                        let peer = identify.peer(leaf.map_or(&[][..], |leaf| leaf.as_ref()));
+                        let http2 = session.alpn_protocol() == Some(b"h2");
+                        let tls = session.protocol_version();
+                        note_accepted(&journal, &clock, &peer, tls, http2);
+                        self.serve(TokioIo::new(stream), place, Some(Arc::new(peer)), http2).await;
+                    }
+                    Err(refused) => note_refused(&journal, &clock, refused),
+                }
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        socket: TcpStream,
+        place: &Place,
+        config: Arc<ServerConfig>,
+    ) -> Result<tokio_rustls::server::TlsStream<TcpStream>, Refused> {
+        let deadline = async {
+            // The semaphore is never closed.
+            let _permit = self.handshakes.acquire().await;
+            TlsAcceptor::from(config).accept(socket).await
+        };
+        let mut stop = self.stop.clone();
+        let why = tokio::select! {
+            shaken = timeout(HANDSHAKE_DEADLINE, deadline) => match shaken {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => explain(&error),
+                Err(_) => over("a whole handshake within 10 s", "silence, or a slow peer"),
+            },
+            () = place.connection().close.notified() => over("a whole handshake", "the oldest of too many connections"),
+            () = stop.told() => over("a whole handshake", "the sandbox stops"),
+        };
+        Err(Refused { shown: SHOWN.with(|shown| shown.take()), why })
+    }
+
+    async fn serve<S>(self, io: TokioIo<S>, place: Place, peer: Option<Arc<Peer>>, http2: bool)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let place = Arc::new(place);
+        let service = service_fn({
+            let (place, router) = (Arc::clone(&place), self.router);
+            move |mut request: Request<Incoming>| {
+                let busy = place.busy();
+                if let Some(peer) = &peer {
+                    request.extensions_mut().insert(Arc::clone(peer));
+                }
+                let answer = router.clone().call(request.map(Body::new));
+                async move {
+                    let answer = answer.await;
+                    drop(busy);
+                    answer
+                }
+            }
+        });
+        let builder = builder(http2);
+        let mut connection = pin!(builder.serve_connection(io, service));
+        let mut stop = self.stop;
+        tokio::select! {
+            // How a connection ends is the peer's affair; what was asked is in the journal.
+            _ = connection.as_mut() => return,
+            () = place.connection().close.notified() => {}
+            () = stop.told() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(DRAIN, connection).await;
+    }
+}
+
+struct Refused {
+    shown: Option<String>,
+    why: Why,
+}
+
+fn over(expected: &'static str, actual: &'static str) -> Why {
+    Why { check: "handshake", expected: expected.into(), actual: actual.into() }
+}
+
+/// The protocol is known from ALPN, so that hyper need not wait for a first byte to tell it.
+fn builder(http2: bool) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE).max_buf_size(HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(Some(HEAD_DEADLINE))
+        .keep_alive_timeout(HANDSHAKE_DEADLINE);
+    if http2 { builder.http2_only() } else { builder.http1_only() }
+}
+
+fn note_accepted(journal: &Journal, clock: &Clock, peer: &Peer, tls: Option<ProtocolVersion>, http2: bool) {
+    let tls = match tls {
+        Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
+        Some(ProtocolVersion::TLSv1_2) => Some("1.2"),
+        _ => None,
+    };
+    let protocol = Some(if http2 { "h2" } else { "http/1.1" });
+    let refused = peer.verdict.as_ref().err().cloned();
+    let fact = Handshake { accepted: true, peer: Some(&peer.name), tls, protocol, refused };
+    let gateway = peer.verdict.as_ref().ok().map(crate::domain::GatewayId::as_str);
+    journal.record(clock.now().at, gateway, None, &Fact::Handshake(fact));
+}
+
+fn note_refused(journal: &Journal, clock: &Clock, refused: Refused) {
+    let peer = refused.shown.as_deref();
+    let fact = Handshake { accepted: false, peer, tls: None, protocol: None, refused: Some(refused.why) };
+    journal.record(clock.now().at, None, None, &Fact::Handshake(fact));
+}

@@ -1,0 +1,65 @@
+//! D1's side of TLS: 1.2 and 1.3, a client certificate required, HTTP/2 and HTTP/1.1.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+use super::verifier::Verifier;
+
+/// Why a TLS configuration cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// A file that is not PEM, or holds nothing of the kind that is wanted.
+    #[error("{what}: expected {expected} in PEM form")]
+    Pem {
+        /// Which of the configured files.
+        what: &'static str,
+        /// What is to be in it.
+        expected: &'static str,
+    },
+    /// What rustls says of certificate and key together.
+    #[error("{what}: {reason}")]
+    Refused {
+        /// Which of the configured files.
+        what: &'static str,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// The server's configuration from PEM texts.
+pub(crate) fn server_config(
+    certificate: &str,
+    key: &str,
+    client_authority: &str,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = certificates(certificate, "server.certificate")?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|_| TlsError::Pem { what: "server.key", expected: "a private key (PKCS#8)" })?;
+    let refused = |what, reason: String| TlsError::Refused { what, reason };
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(client_authority, "server.clientAuthority")? {
+        roots.add(authority).map_err(|fault| refused("server.clientAuthority", fault.to_string()))?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|fault| refused("server.clientAuthority", fault.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|fault| refused("TLS", fault.to_string()))?
+        .with_client_cert_verifier(Arc::new(Verifier { inner }))
+        .with_single_cert(chain, key)
+        .map_err(|fault| refused("server.certificate and server.key", fault.to_string()))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let fault = TlsError::Pem { what, expected: "a certificate" };
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    all.ok().filter(|all| !all.is_empty()).ok_or(fault)
+}

@@ -1,0 +1,144 @@
+//! The state of the sandbox behind one narrow door.
+//!
+//! Every change is one commit: the new state, its journal entries and its notifications happen
+//! together under one lock, or nothing does. Delivery is somebody else's job.
+
+mod causes;
+mod outbox;
+mod payments;
+mod state;
+mod tokens;
+mod view;
+
+pub(crate) use causes::Particulars;
+pub(crate) use outbox::{Job, Settled};
+pub(crate) use payments::{Payment, TransactionKind};
+pub(crate) use state::{Merchant, PresentedCard};
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::hmac;
+use tokio::sync::watch;
+
+use crate::chance::{Chance, NoRandomness, Stream, secret_bytes};
+use crate::domain::{Behaviour, Fingerprint, GatewayId, MerchantId, Moment, Now, Pan, Refusal};
+use crate::journal::{Fact, Journal, Transition};
+use state::State;
+
+/// How much the sandbox holds before it says that it is full.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) merchants: usize,
+    pub(crate) tokens: usize,
+    pub(crate) outbox: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { merchants: 2_000_000, tokens: 2_000_000, outbox: 100_000 }
+    }
+}
+
+/// What a world is made of.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) chance: Chance,
+    pub(crate) cards: HashMap<Pan, Behaviour>,
+    /// The gateways that have a receiver. Others get no notifications.
+    pub(crate) receivers: Vec<GatewayId>,
+    pub(crate) limits: Limits,
+}
+
+/// Merchants, cards, tokens and the notifications not yet delivered.
+pub(crate) struct World {
+    state: Mutex<State>,
+    setting: Setting,
+    /// Of this process alone: fingerprints mean nothing elsewhere.
+    fingerprints: hmac::Key,
+    journal: Arc<Journal>,
+    moved: watch::Sender<()>,
+}
+
+/// Who asks, and under which name the journal is to remember it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) gateway: &'a GatewayId,
+    pub(crate) correlation: Option<&'a str>,
+}
+
+impl World {
+    pub(crate) fn new(setting: Setting, journal: Arc<Journal>) -> Result<Self, NoRandomness> {
+        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &secret_bytes()?);
+        Ok(Self { state: Mutex::default(), setting, fingerprints, journal, moved: watch::Sender::new(()) })
+    }
+
+    /// Registers a merchant. Two calls with one name make two merchants (C16).
+    pub(crate) fn create_merchant(
+        &self,
+        asker: Asker<'_>,
+        name: &str,
+        now: Now,
+    ) -> Result<(MerchantId, Merchant), Refusal> {
+        let mut state = self.lock();
+        state.room_for_merchant(self.setting.limits)?;
+        // The first digit keeps the number at eleven digits without leading zeros.
+        let drawn = self.setting.chance.distinct(Stream::Merchant, state.next_merchant(), 10);
+        let id = MerchantId::from_number(10_000_000_000 + drawn);
+        let merchant = Merchant { name: name.into(), created: now.at };
+        state.add_merchant(asker.gateway, id, merchant.clone());
+        let made =
+            Transition { cause: "merchant.created", merchant_id: id.to_string(), ..Transition::default() };
+        self.note(asker, now.at, made);
+        Ok((id, merchant))
+    }
+
+    /// Forgets merchants, tokens and notifications, also those that are being delivered.
+    pub(crate) fn reset(&self) {
+        self.lock().reset();
+    }
+
+    /// Changes whenever something may have fallen due earlier than it seemed before.
+    pub(crate) fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+
+    /// The earliest moment at which the issuer is to do something of itself.
+    pub(crate) fn next_scheduled(&self) -> Option<Moment> {
+        self.lock().next_scheduled()
+    }
+
+    /// The earliest moment at which something is to be done for a gateway.
+    pub(crate) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
+        let state = self.lock();
+        state.next_scheduled().into_iter().chain(state.outbox.next_due(gateway)).min()
+    }
+
+    /// A gateway's notifications that are due, each marked as being delivered until it is settled.
+    pub(crate) fn take_due(&self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
+        self.lock().outbox.take_due(gateway, now, most)
+    }
+
+    /// Ends one attempt of a job.
+    pub(crate) fn settle(&self, job: &Job, settled: Settled, now: Moment) {
+        self.lock().outbox.settle(job, settled, now);
+        self.moved.send_replace(());
+    }
+
+    fn fingerprint(&self, pan: &Pan) -> Fingerprint {
+        let tag = hmac::sign(&self.fingerprints, pan.digits().as_bytes());
+        let mut bytes = [0_u8; 32];
+        bytes.copy_from_slice(tag.as_ref());
+        Fingerprint(bytes)
+    }
+
+    fn note(&self, asker: Asker<'_>, at: Moment, transition: Transition<'_>) -> u64 {
+        let gateway = Some(asker.gateway.as_str());
+        self.journal.record(at, gateway, asker.correlation, &Fact::Transition(transition))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a fault of ours; the state is whole, since commits come last.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

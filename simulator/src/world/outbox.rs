@@ -1,0 +1,201 @@
+//! Notifications that are not yet delivered: one queue a token, so that their order is kept (C24).
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::domain::{GatewayId, MerchantId, Moment, TokenId, Update};
+
+/// One notification on its way.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) gateway: GatewayId,
+    pub(crate) merchant: MerchantId,
+    pub(crate) token: TokenId,
+    pub(crate) update: Arc<Update>,
+    /// Counts from 1.
+    pub(crate) attempt: u32,
+    /// The body as it was sent before, so that every attempt sends the same bytes.
+    pub(crate) body: Option<Bytes>,
+    epoch: u64,
+}
+
+/// How an attempt ended, for the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Delivered, refused for good, or given up: the next of the token may go.
+    Over,
+    /// To be tried again with the same body.
+    Again { at: Moment, body: Option<Bytes> },
+}
+
+#[derive(Default)]
+pub(super) struct Outbox {
+    queues: HashMap<TokenId, VecDeque<Job>>,
+    /// The head of each queue that is not being delivered, by gateway: one that cannot be reached
+    /// holds up no other.
+    due: HashMap<GatewayId, BTreeSet<(Moment, u64, TokenId)>>,
+    len: usize,
+    order: u64,
+    epoch: u64,
+}
+
+impl Outbox {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn push(
+        &mut self,
+        (gateway, merchant, token): (GatewayId, MerchantId, TokenId),
+        update: Update,
+        now: Moment,
+    ) {
+        let job = Job {
+            gateway: gateway.clone(),
+            merchant,
+            token,
+            update: Arc::new(update),
+            attempt: 1,
+            body: None,
+            epoch: self.epoch,
+        };
+        let queue = self.queues.entry(token).or_default();
+        queue.push_back(job);
+        self.len += 1;
+        if queue.len() == 1 {
+            self.make_due(now, &gateway, token);
+        }
+    }
+
+    pub(super) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
+        self.due.get(gateway)?.first().map(|(at, _, _)| *at)
+    }
+
+    pub(super) fn take_due(&mut self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        let Some(due) = self.due.get_mut(gateway) else { return jobs };
+        while jobs.len() < most {
+            let Some(&(at, _, token)) = due.first() else { break };
+            if at > now {
+                break;
+            }
+            due.pop_first();
+            jobs.extend(self.queues.get(&token).and_then(VecDeque::front).cloned());
+        }
+        jobs
+    }
+
+    pub(super) fn settle(&mut self, job: &Job, settled: Settled, now: Moment) {
+        // A job taken before a reset has nothing left to settle.
+        if job.epoch != self.epoch {
+            return;
+        }
+        let Some(queue) = self.queues.get_mut(&job.token) else { return };
+        match settled {
+            Settled::Again { at, body } => {
+                if let Some(head) = queue.front_mut() {
+                    head.attempt += 1;
+                    head.body = body;
+                }
+                self.make_due(at, &job.gateway, job.token);
+            }
+            Settled::Over => {
+                queue.pop_front();
+                self.len -= 1;
+                if queue.is_empty() {
+                    self.queues.remove(&job.token);
+                } else {
+                    self.make_due(now, &job.gateway, job.token);
+                }
+            }
+        }
+    }
+
+    /// An empty outbox that no job of this one can settle anything in.
+    pub(super) fn emptied(&self) -> Self {
+        Self { epoch: self.epoch + 1, ..Self::default() }
+    }
+
+    fn make_due(&mut self, at: Moment, gateway: &GatewayId, token: TokenId) {
+        self.order += 1;
+        let due = (at, self.order, token);
+        match self.due.get_mut(gateway) {
+            Some(all) => all.insert(due),
+            None => self.due.entry(gateway.clone()).or_default().insert(due),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EventType, LastFour, Month, TokenState};
+
+    fn update(sequence: u32) -> Update {
+        Update {
+            id: u128::from(sequence),
+            kind: EventType::TokenSuspended,
+            state: TokenState::Suspended,
+            card_last_four: LastFour::of_dpan(1),
+            card_expiry: Month::FIRST,
+            token_last_four: LastFour::of_dpan(1),
+            token_expiry: Month::FIRST,
+            sequence,
+            at: Moment::from_ms(0),
+            dpan: None,
+        }
+    }
+
+    fn gateway() -> GatewayId {
+        GatewayId::parse("MGW_000001").expect("an id")
+    }
+
+    fn outbox(tokens_of_updates: &[u128]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (sequence, token) in (1..).zip(tokens_of_updates) {
+            let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(*token));
+            outbox.push(whose, update(sequence), Moment::from_ms(0));
+        }
+        outbox
+    }
+
+    fn sequences(jobs: &[Job]) -> Vec<u32> {
+        jobs.iter().map(|job| job.update.sequence).collect()
+    }
+
+    const NOW: Moment = Moment::from_ms(0);
+
+    #[test]
+    fn a_tokens_next_notification_waits_for_the_one_before_it() {
+        let mut outbox = outbox(&[1, 1, 2]);
+        let first = outbox.take_due(&gateway(), NOW, 9);
+        assert_eq!(sequences(&first), [1, 3]);
+        assert!(outbox.take_due(&gateway(), NOW, 9).is_empty());
+        outbox.settle(&first[0], Settled::Over, NOW);
+        assert_eq!(sequences(&outbox.take_due(&gateway(), NOW, 9)), [2]);
+    }
+
+    #[test]
+    fn a_retry_comes_back_when_it_is_due_with_the_same_body() {
+        let mut outbox = outbox(&[1]);
+        let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
+        let at = Moment::from_ms(1000);
+        outbox.settle(&job, Settled::Again { at, body: Some(Bytes::from_static(b"{}")) }, NOW);
+        assert!(outbox.take_due(&gateway(), Moment::from_ms(999), 1).is_empty());
+        let again = outbox.take_due(&gateway(), at, 1).remove(0);
+        assert_eq!((again.attempt, again.body.as_deref()), (2, Some(&b"{}"[..])));
+    }
+
+    #[test]
+    fn a_job_from_before_a_reset_settles_nothing() {
+        let mut old = outbox(&[1]);
+        let job = old.take_due(&gateway(), NOW, 1).remove(0);
+        let mut new = old.emptied();
+        let whose = (job.gateway.clone(), job.merchant, job.token);
+        new.push(whose, update(7), NOW);
+        new.settle(&job, Settled::Over, NOW);
+        assert_eq!(new.len(), 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! What is held, and how it is found.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::domain::{
+    Fingerprint, GatewayId, IssuerEvent, MerchantId, Moment, Month, Pan, Refusal, Token, TokenId,
+};
+
+use super::Limits;
+use super::outbox::Outbox;
+
+/// A merchant of a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Merchant {
+    pub(crate) name: Arc<str>,
+    pub(crate) created: Moment,
+}
+
+/// A card as a gateway presents it for tokenization.
+#[derive(Debug)]
+pub(crate) struct PresentedCard {
+    pub(crate) pan: Pan,
+    pub(crate) expiry: Month,
+}
+
+/// A card that was tokenized at least once.
+#[derive(Debug, Default)]
+pub(super) struct Card {
+    /// Its place among all cards: what its PAR is drawn from.
+    pub(super) number: u64,
+    /// In the order of their making, deleted ones included.
+    pub(super) tokens: Vec<TokenId>,
+}
+
+/// A doing of the issuer that is still to come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scheduled {
+    pub(super) token: TokenId,
+    pub(super) event: IssuerEvent,
+}
+
+/// How many of each thing were ever made; seeded draws are numbered by it.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    merchants: u64,
+    pub(super) tokens: u64,
+    pub(super) cards: u64,
+    pub(super) dpans: u64,
+    pub(super) pans: u64,
+    pub(super) transactions: u64,
+    pub(super) events: u64,
+    scheduled: u64,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    merchants: HashMap<MerchantId, (GatewayId, Merchant)>,
+    pub(super) tokens: HashMap<TokenId, Token>,
+    pub(super) cards: HashMap<Fingerprint, Card>,
+    /// Answers 503 still to give, by card and merchant.
+    pub(super) unavailable: HashMap<(Fingerprint, MerchantId), u32>,
+    pub(super) outbox: Outbox,
+    scheduled: BTreeMap<(Moment, u64), Scheduled>,
+    pub(super) counters: Counters,
+}
+
+impl State {
+    pub(super) fn room_for_merchant(&self, limits: Limits) -> Result<(), Refusal> {
+        let room = self.merchants.len() < limits.merchants;
+        room.then_some(()).ok_or(Refusal::Full { what: "merchants", limit: limits.merchants })
+    }
+
+    pub(super) fn next_merchant(&mut self) -> u64 {
+        self.counters.merchants += 1;
+        self.counters.merchants
+    }
+
+    pub(super) fn add_merchant(&mut self, gateway: &GatewayId, id: MerchantId, merchant: Merchant) {
+        self.merchants.insert(id, (gateway.clone(), merchant));
+    }
+
+    pub(super) fn merchants(&self) -> impl Iterator<Item = (&GatewayId, MerchantId, &Merchant)> {
+        self.merchants.iter().map(|(id, (gateway, merchant))| (gateway, *id, merchant))
+    }
+
+    /// The merchant must be of this gateway; another's is as unknown as none (C12).
+    pub(super) fn check_merchant(&self, gateway: &GatewayId, id: MerchantId) -> Result<(), Refusal> {
+        match self.merchants.get(&id) {
+            Some((owner, _)) if owner == gateway => Ok(()),
+            _ => Err(Refusal::UnknownMerchant),
+        }
+    }
+
+    /// A token that is there and not deleted (C12).
+    pub(super) fn live_token(
+        &mut self,
+        gateway: &GatewayId,
+        merchant: MerchantId,
+        id: TokenId,
+    ) -> Result<&mut Token, Refusal> {
+        self.check_merchant(gateway, merchant)?;
+        let ours = |token: &&mut Token| token.gateway == *gateway && token.merchant == merchant;
+        let token = self.tokens.get_mut(&id).filter(ours).ok_or(Refusal::UnknownToken)?;
+        match token.state {
+            crate::domain::TokenState::Deleted => Err(Refusal::UnknownToken),
+            _ => Ok(token),
+        }
+    }
+
+    pub(super) fn schedule(&mut self, at: Moment, scheduled: Scheduled) {
+        self.counters.scheduled += 1;
+        self.scheduled.insert((at, self.counters.scheduled), scheduled);
+    }
+
+    pub(super) fn take_scheduled(&mut self, now: Moment) -> Option<(Moment, Scheduled)> {
+        let (&(at, number), _) = self.scheduled.first_key_value()?;
+        if at > now {
+            return None;
+        }
+        self.scheduled.remove(&(at, number)).map(|scheduled| (at, scheduled))
+    }
+
+    pub(super) fn next_scheduled(&self) -> Option<Moment> {
+        self.scheduled.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn scheduled_count(&self) -> usize {
+        self.scheduled.len()
+    }
+
+    pub(super) fn reset(&mut self) {
+        let outbox = self.outbox.emptied();
+        *self = Self { outbox, ..Self::default() };
+    }
+}
