@@ -2,6 +2,7 @@
 
 mod args;
 mod banner;
+mod bench;
 mod cards;
 mod exit;
 mod folder;
@@ -49,6 +50,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cards(args) => cards::run(&args),
         Command::Pki(args) => pki::run(args),
         Command::Jose(args) => jose::run(args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

@@ -4,7 +4,7 @@
 //! system's; the manual one moves only when told, and wakes whoever waits for the moment it passes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -101,6 +101,20 @@ impl Clock {
                 tokio::time::sleep(Duration::from_millis(left)).await;
             },
         }
+    }
+}
+
+/// Measures how long something takes, for benchmarks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

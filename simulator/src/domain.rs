@@ -13,3 +13,8 @@ pub(crate) use id::{GatewayId, MerchantId, TokenId};
 pub(crate) use moment::{Moment, Month, Now};
 pub(crate) use refusal::Refusal;
 pub(crate) use token::{Token, TokenState};
+
+#[cfg(test)]
+pub(crate) use card::LastFour;
+#[cfg(test)]
+pub(crate) use event::EventType;

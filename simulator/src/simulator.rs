@@ -23,7 +23,7 @@ use crate::tls::{Door, Limits, Listener, TlsError, server_config};
 use crate::world::{self, Setting, World};
 
 /// Handshakes at once on the API port.
-const HANDSHAKES: usize = 1024;
+pub(crate) const HANDSHAKES: usize = 1024;
 /// Connections at once on the admin port.
 const ADMIN_CONNECTIONS: usize = 256;
 /// After this the stop does not wait any longer.
@@ -129,6 +129,12 @@ impl Running {
         format!("http://{}", self.admin)
     }
 
+    /// The address behind [`Self::api_url`].
+    #[must_use]
+    pub fn api_address(&self) -> SocketAddr {
+        self.api
+    }
+
     /// The seed of this run.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -215,7 +221,7 @@ fn notifiers(
     config.gateways.iter_mut().filter_map(one).collect()
 }
 
-fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Result<Door, TlsError> {
+pub(crate) fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Result<Door, TlsError> {
     let files = &config.server;
     Ok(Door::MutualTls {
         config: server_config(&files.certificate, &files.key, &files.client_authority)?,

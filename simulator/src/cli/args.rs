@@ -27,6 +27,8 @@ pub(super) enum Command {
     Pki(Pki),
     /// Make assertions, seal cards and open answers. Prints secrets of the sandbox to stdout
     Jose(Jose),
+    /// Measure the sandbox against a bare server behind the same listener
+    Bench(Bench),
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +173,28 @@ pub(super) struct Seal {
     /// The expiry date of that card
     #[arg(long, value_name = "MMYY", requires = "pan")]
     pub(super) exp: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    /// The sandbox folder
+    #[arg(long, value_name = "DIR", default_value = "d1-sandbox")]
+    pub(super) sandbox: PathBuf,
+    /// How long each operation is driven
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(super) seconds: u64,
+    /// Connections that drive it
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) connections: u32,
+    /// Tokens that the sandbox holds before it is measured
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1_900_000))]
+    pub(super) tokens: u32,
+    /// Instead, open so many idle connections to a sandbox that runs already, and see whether it still answers
+    #[arg(long, value_name = "N", requires = "api", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(super) idle: Option<u32>,
+    /// Where that sandbox listens
+    #[arg(long, value_name = "ADDR:PORT", requires = "idle")]
+    pub(super) api: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -27,19 +27,19 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
-    pub(super) error: Box<dyn Error>,
+    pub(super) error: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
-    pub(super) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
+    pub(super) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit: Exit::Usage, error: error.into() }
     }
 
-    pub(super) fn internal(error: impl Into<Box<dyn Error>>) -> Self {
+    pub(super) fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit: Exit::Internal, error: error.into() }
     }
 
-    pub(super) fn resource(error: impl Into<Box<dyn Error>>) -> Self {
+    pub(super) fn resource(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit: Exit::Resource, error: error.into() }
     }
 

@@ -1,6 +1,7 @@
 //! `d1sim jose`: assertions, sealed cards and opened answers, for use with curl.
 
 use std::io::{self, Read as _};
+use std::time::Duration;
 
 use aws_lc_rs::signature::EcdsaKeyPair;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -36,10 +37,16 @@ fn assert(args: &Assert) -> Result<(), Failure> {
     let life = parse_duration(&args.life).ok_or_else(|| {
         Failure::usage(format!("--life {}: expected a duration like 90s or 15m", args.life))
     })?;
-    let name = folder.gateway_file(&gateway, "assertion.jwk");
+    print(&assertion(&folder, &gateway, life)?);
+    Ok(())
+}
+
+/// An assertion of a gateway, with the keys of the folder.
+pub(super) fn assertion(folder: &SandboxFolder, gateway: &str, life: Duration) -> Result<String, Failure> {
+    let name = folder.gateway_file(gateway, "assertion.jwk");
     let public = PublicKey::read(&folder.text(&name)?, Use::Assertion)
         .map_err(|fault| Failure::usage(format!("{name}: {fault}")))?;
-    let name = folder.gateway_file(&gateway, "assertion.key");
+    let name = folder.gateway_file(gateway, "assertion.key");
     let key = signer(&folder.text(&name)?)
         .ok_or_else(|| Failure::usage(format!("{name}: expected a P-256 private key (PKCS#8 PEM)")))?;
     let now = Clock::new(ClockMode::Real).now_ms().div_euclid(1000);
@@ -47,8 +54,7 @@ fn assert(args: &Assert) -> Result<(), Failure> {
     let header = json!({"alg": "ES256", "typ": "JWT", "kid": public.kid});
     let jti = encode(&secret_bytes().map_err(Failure::internal)?[..16]);
     let claims = json!({"iss": gateway, "sub": gateway, "iat": now, "exp": end, "jti": jti});
-    print(&sign(&header.to_string(), &claims.to_string(), &key).map_err(Failure::internal)?);
-    Ok(())
+    sign(&header.to_string(), &claims.to_string(), &key).map_err(Failure::internal)
 }
 
 fn signer(pem: &str) -> Option<EcdsaKeyPair> {
@@ -58,8 +64,6 @@ fn signer(pem: &str) -> Option<EcdsaKeyPair> {
 
 fn seal(args: &Seal) -> Result<(), Failure> {
     let folder = SandboxFolder::open(&args.sandbox)?;
-    let public = PublicKey::read(&folder.text("d1/jwe.jwk")?, Use::Encryption)
-        .map_err(|fault| Failure::usage(format!("d1/jwe.jwk: {fault}")))?;
     let (pan, exp) = match (&args.pan, &args.exp) {
         (Some(pan), Some(exp)) => (pan.clone(), exp.clone()),
         _ => {
@@ -71,10 +75,17 @@ fn seal(args: &Seal) -> Result<(), Failure> {
             card.map(|card| (card.pan, card.exp)).ok_or_else(unknown)?
         }
     };
-    // Not judged: that is the sandbox's part, and a bad card is worth a try.
-    let plaintext = Zeroizing::new(json!({"pan": pan, "exp": exp}).to_string());
-    print(&seal_jwe(plaintext.as_bytes(), &public).map_err(Failure::internal)?);
+    print(&sealed_card(&folder, &pan, &exp)?);
     Ok(())
+}
+
+/// A card sealed toward D1. It is not judged: that is the sandbox's part, and a bad card is worth
+/// a try.
+pub(super) fn sealed_card(folder: &SandboxFolder, pan: &str, exp: &str) -> Result<String, Failure> {
+    let public = PublicKey::read(&folder.text("d1/jwe.jwk")?, Use::Encryption)
+        .map_err(|fault| Failure::usage(format!("d1/jwe.jwk: {fault}")))?;
+    let plaintext = Zeroizing::new(json!({"pan": pan, "exp": exp}).to_string());
+    seal_jwe(plaintext.as_bytes(), &public).map_err(Failure::internal)
 }
 
 fn open(args: &Open) -> Result<(), Failure> {

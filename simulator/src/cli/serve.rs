@@ -115,7 +115,7 @@ fn first_run(folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// One connection is one file: the soft limit is raised to the hard one.
-fn raise_file_limit() {
+pub(super) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // Without it fewer connections fit, which is no reason not to start.

@@ -159,8 +159,6 @@ fn redacted<S: serde::Serializer>(value: &str, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&redact::text(value))
 }
 
-// The signature is serde's.
-#[expect(clippy::ref_option, reason = "serde calls it with a reference to the member")]
 fn redacted_option<S: serde::Serializer>(value: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(text) => redacted(text, serializer),

@@ -39,9 +39,9 @@ impl Ring {
             );
             out.extend_from_slice(gap.as_bytes());
         }
-        let start = wanted.max(self.first);
-        let skip = usize::try_from(start - self.first).unwrap_or(usize::MAX);
-        for (n, line) in (start..).zip(self.lines.iter().skip(skip).take(most)) {
+        let skip = usize::try_from(wanted.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let numbered = (self.first..).zip(&self.lines);
+        for (n, line) in numbered.skip(skip).take(most) {
             out.extend_from_slice(format!("{{\"n\":{n},").as_bytes());
             out.extend_from_slice(line.get(1..).unwrap_or_default());
             out.push(b'\n');

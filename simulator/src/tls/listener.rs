@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::{ProtocolVersion, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -36,6 +36,8 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// What is being answered when the sandbox stops gets this long.
 const DRAIN: Duration = Duration::from_secs(5);
+/// A refused peer gets this long to read why.
+const LINGER: Duration = Duration::from_secs(1);
 /// The longest message head.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Streams at once on one HTTP/2 connection.
@@ -136,7 +138,13 @@ impl Shared {
                         note_accepted(&journal, &clock, &peer, tls, http2);
                         self.serve(TokioIo::new(stream), place, Some(Arc::new(peer)), http2).await;
                     }
-                    Err(refused) => note_refused(&journal, &clock, refused),
+                    Err(refused) => {
+                        note_refused(&journal, &clock, refused.shown.as_deref(), refused.why);
+                        if let Some(socket) = refused.socket {
+                            linger(socket).await;
+                        }
+                        drop(place);
+                    }
                 }
             }
         }
@@ -151,19 +159,22 @@ impl Shared {
         let deadline = async {
             // The semaphore is never closed.
             let _permit = self.handshakes.acquire().await;
-            TlsAcceptor::from(config).accept(socket).await
+            TlsAcceptor::from(config).accept(socket).into_fallible().await
         };
         let mut stop = self.stop.clone();
         let why = tokio::select! {
             shaken = timeout(HANDSHAKE_DEADLINE, deadline) => match shaken {
                 Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => explain(&error),
+                Ok(Err((error, socket))) => {
+                    let shown = SHOWN.with(|shown| shown.take());
+                    return Err(Refused { shown, why: explain(&error), socket: Some(socket) });
+                }
                 Err(_) => over("a whole handshake within 10 s", "silence, or a slow peer"),
             },
             () = place.connection().close.notified() => over("a whole handshake", "the oldest of too many connections"),
             () = stop.told() => over("a whole handshake", "the sandbox stops"),
         };
-        Err(Refused { shown: SHOWN.with(|shown| shown.take()), why })
+        Err(Refused { shown: SHOWN.with(|shown| shown.take()), why, socket: None })
     }
 
     async fn serve<S>(self, io: TokioIo<S>, place: Place, peer: Option<Arc<Peer>>, http2: bool)
@@ -200,9 +211,23 @@ impl Shared {
     }
 }
 
+/// Lets the peer read the alert: closing at once, with something of it unread, would reset the
+/// connection and take the alert back.
+async fn linger(mut socket: TcpStream) {
+    let mut dropped = [0; 1024];
+    let drained = async {
+        socket.shutdown().await?;
+        while socket.read(&mut dropped).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whoever keeps on sending is cut off all the same.
+    let _ = timeout(LINGER, drained).await;
+}
+
 struct Refused {
     shown: Option<String>,
     why: Why,
+    socket: Option<TcpStream>,
 }
 
 fn over(expected: &'static str, actual: &'static str) -> Why {
@@ -236,8 +261,7 @@ fn note_accepted(journal: &Journal, clock: &Clock, peer: &Peer, tls: Option<Prot
     journal.record(clock.now().at, gateway, None, &Fact::Handshake(fact));
 }
 
-fn note_refused(journal: &Journal, clock: &Clock, refused: Refused) {
-    let peer = refused.shown.as_deref();
-    let fact = Handshake { accepted: false, peer, tls: None, protocol: None, refused: Some(refused.why) };
+fn note_refused(journal: &Journal, clock: &Clock, peer: Option<&str>, why: Why) {
+    let fact = Handshake { accepted: false, peer, tls: None, protocol: None, refused: Some(why) };
     journal.record(clock.now().at, None, None, &Fact::Handshake(fact));
 }

@@ -131,16 +131,20 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{EventType, LastFour, Month, TokenState};
+    use crate::domain::{EventType, LastFour, Month, Pan, TokenState};
+
+    fn four() -> LastFour {
+        Pan::parse("4000000000000002").expect("a number").last_four()
+    }
 
     fn update(sequence: u32) -> Update {
         Update {
             id: u128::from(sequence),
             kind: EventType::TokenSuspended,
             state: TokenState::Suspended,
-            card_last_four: LastFour::of_dpan(1),
+            card_last_four: four(),
             card_expiry: Month::FIRST,
-            token_last_four: LastFour::of_dpan(1),
+            token_last_four: four(),
             token_expiry: Month::FIRST,
             sequence,
             at: Moment::from_ms(0),

@@ -20,8 +20,17 @@ pub(super) async fn guard(State(admin): State<Arc<Admin>>, request: Request, nex
     let (mut parts, body) = request.into_parts();
     // The body is taken in first, so that a refusal cuts nobody off who is still sending.
     let intake = Intake::read(&parts.headers, body).await;
-    if let Err(problem) = admin.judge(&parts.headers, parts.uri.host()) {
-        return problem;
+    match admin.judge(&parts.headers, parts.uri.host()) {
+        Verdict::Welcome => {}
+        Verdict::Foreign(error) => {
+            return Problem::new(StatusCode::FORBIDDEN, "FORBIDDEN", error).into_response();
+        }
+        Verdict::NoToken => {
+            let error = "send the admin token as a bearer";
+            let mut response = Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", error).into_response();
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return response;
+        }
     }
     if parts.method == Method::POST
         && let Err(fault) = intake.json(&parts.headers)
@@ -37,32 +46,31 @@ pub(super) async fn guard(State(admin): State<Arc<Admin>>, request: Request, nex
     next.run(Request::from_parts(parts, axum::body::Body::empty())).await
 }
 
+enum Verdict {
+    Welcome,
+    Foreign(&'static str),
+    NoToken,
+}
+
 impl Admin {
-    fn judge(&self, headers: &HeaderMap, target_host: Option<&str>) -> Result<(), Response> {
-        let refuse =
-            |error: &'static str| Problem::new(StatusCode::FORBIDDEN, "FORBIDDEN", error).into_response();
+    fn judge(&self, headers: &HeaderMap, target_host: Option<&str>) -> Verdict {
         if headers.contains_key(ORIGIN) || is_cross_site(headers) {
-            return Err(refuse("requests from web pages are refused"));
+            return Verdict::Foreign("requests from web pages are refused");
         }
         match &self.token {
             // Whoever shows the token may come by any name.
             Some(token) => {
                 let shown = bearer_of(headers).unwrap_or_default();
-                if shown.as_bytes().ct_eq(token.as_bytes()).into() {
-                    return Ok(());
-                }
-                let error = "send the admin token as a bearer";
-                let mut response =
-                    Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", error).into_response();
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                Err(response)
+                let same = bool::from(shown.as_bytes().ct_eq(token.as_bytes()));
+                if same { Verdict::Welcome } else { Verdict::NoToken }
             }
             None => {
                 let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or(target_host);
-                let local = host.is_some_and(is_loopback);
-                local
-                    .then_some(())
-                    .ok_or_else(|| refuse("the Host header must name this machine, e.g. 127.0.0.1"))
+                if host.is_some_and(is_loopback) {
+                    Verdict::Welcome
+                } else {
+                    Verdict::Foreign("the Host header must name this machine, e.g. 127.0.0.1")
+                }
             }
         }
     }

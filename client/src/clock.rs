@@ -1,0 +1,123 @@
+//! Time: the only file of this package that reads the system's clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+
+/// The time that a client or a receiver goes by. Cheap to clone; clones share one clock.
+///
+/// Everything that depends on time (the life of an assertion, the life of an access token, the pause before a
+/// repetition, the total budget of a call) reads it here. The time-outs of a single connection or attempt are not on
+/// this clock: they guard real sockets and run on real time.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    System { origin: Instant },
+    Manual { start: SystemTime, passed: watch::Sender<Duration>, skips: bool },
+}
+
+impl Clock {
+    /// The system's clock. Durations are measured on the monotonic clock, so that a corrected wall clock neither
+    /// prolongs nor shortens the life of a token.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(Kind::System { origin: Instant::now() }))
+    }
+
+    /// A clock that stands at `start` until [`Clock::advance`] moves it. A pause ends when enough time was advanced.
+    #[must_use]
+    pub fn manual(start: SystemTime) -> Self {
+        Self::stopped(start, false)
+    }
+
+    /// A manual clock on which every pause ends at once and moves the clock by its length. For tests of code that waits.
+    #[must_use]
+    pub fn skipping(start: SystemTime) -> Self {
+        Self::stopped(start, true)
+    }
+
+    fn stopped(start: SystemTime, skips: bool) -> Self {
+        Self(Arc::new(Kind::Manual { start, passed: watch::Sender::new(Duration::ZERO), skips }))
+    }
+
+    /// Moves a manual clock forward. A system clock is not moved.
+    pub fn advance(&self, by: Duration) {
+        match &*self.0 {
+            Kind::System { .. } => {}
+            Kind::Manual { passed, .. } => {
+                passed.send_modify(|now| *now = now.saturating_add(by));
+            }
+        }
+    }
+
+    /// The time of day.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        match &*self.0 {
+            Kind::System { .. } => SystemTime::now(),
+            Kind::Manual { start, passed, .. } => start.checked_add(*passed.borrow()).unwrap_or(*start),
+        }
+    }
+
+    /// Seconds since the Unix epoch; zero before it.
+    pub(crate) fn unix_seconds(&self) -> u64 {
+        self.now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    /// Time passed since this clock was made; never goes backwards.
+    pub(crate) fn elapsed(&self) -> Duration {
+        match &*self.0 {
+            Kind::System { origin } => origin.elapsed(),
+            Kind::Manual { passed, .. } => *passed.borrow(),
+        }
+    }
+
+    /// Waits for `pause` on this clock.
+    pub(crate) async fn sleep(&self, pause: Duration) {
+        match &*self.0 {
+            Kind::System { .. } => tokio::time::sleep(pause).await,
+            Kind::Manual { skips: true, .. } => self.advance(pause),
+            Kind::Manual { passed, .. } => {
+                let until = self.elapsed().saturating_add(pause);
+                let mut watcher = passed.subscribe();
+                // The sender lives in `self`, so that waiting cannot fail; an error would end the pause.
+                let _ended = watcher.wait_for(|now| *now >= until).await;
+            }
+        }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_on_a_manual_clock_ends_when_enough_was_advanced() {
+        let clock = Clock::manual(SystemTime::UNIX_EPOCH);
+        let sleeper = clock.clone();
+        let pause = tokio::spawn(async move { sleeper.sleep(Duration::from_secs(10)).await });
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(9));
+        tokio::task::yield_now().await;
+        assert!(!pause.is_finished());
+        clock.advance(Duration::from_secs(1));
+        pause.await.expect("the sleeper ends");
+        assert_eq!(clock.unix_seconds(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_pause_on_a_skipping_clock_moves_it() {
+        let clock = Clock::skipping(SystemTime::UNIX_EPOCH);
+        clock.sleep(Duration::from_secs(7)).await;
+        assert_eq!(clock.elapsed(), Duration::from_secs(7));
+    }
+}

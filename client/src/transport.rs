@@ -1,0 +1,248 @@
+//! The network: the only file that sends requests.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode};
+use rustls::AlertDescription;
+use rustls::sign::SingleCertAndKey;
+
+use crate::config::{Config, ConfigError, TlsVersions, provider};
+use crate::error::{Cause, Loss};
+
+/// How long an unused connection is kept. Short, because a connection that the other side closes at the very moment of
+/// its reuse leaves a creation in doubt; load balancers commonly close after 60 s.
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One connection pool with mutual TLS. It sends each request once: no redirect is followed, nothing is repeated, no
+/// proxy is asked, no cookie kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    limit_bytes: usize,
+}
+
+/// An answer whose head has arrived.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Result<Bytes, BodyFault>,
+}
+
+/// Why the body of an answer is not there.
+#[derive(Debug)]
+pub(crate) enum BodyFault {
+    TooLarge { limit_bytes: usize },
+    Lost(Cause),
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct NoReply {
+    pub(crate) loss: Loss,
+    pub(crate) source: Cause,
+}
+
+impl Transport {
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(config)?)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.attempt_timeout)
+            .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+            .https_only(!plain_http(config));
+        let builder = if config.http1_only { builder.http1_only() } else { builder };
+        let http = builder
+            .build()
+            .map_err(|error| ConfigError::new("the connection settings", error.to_string()))?;
+        Ok(Self { http, limit_bytes: config.response_limit_bytes })
+    }
+
+    /// Sends one request, once, and reads its answer up to the limit.
+    pub(crate) async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Reply, NoReply> {
+        let mut request = reqwest::Request::try_from(request).map_err(no_reply)?;
+        *request.timeout_mut() = Some(timeout);
+        let response = self.http.execute(request).await.map_err(no_reply)?;
+        Ok(Reply {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: self.body(response).await,
+        })
+    }
+
+    async fn body(&self, mut response: reqwest::Response) -> Result<Bytes, BodyFault> {
+        let limit_bytes = self.limit_bytes;
+        let too_large = |length: u64| u64::try_from(limit_bytes).is_ok_and(|limit| length > limit);
+        if response.content_length().is_some_and(too_large) {
+            return Err(BodyFault::TooLarge { limit_bytes });
+        }
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) > limit_bytes => {
+                    return Err(BodyFault::TooLarge { limit_bytes });
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => return Err(BodyFault::Lost(Arc::new(error.without_url()))),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+fn plain_http(config: &Config) -> bool {
+    config.plain_http
+}
+
+#[cfg(not(test))]
+fn plain_http(_: &Config) -> bool {
+    false
+}
+
+fn tls(config: &Config) -> Result<rustls::ClientConfig, ConfigError> {
+    let versions: &[&rustls::SupportedProtocolVersion] = match config.tls_versions {
+        TlsVersions::Tls12AndTls13 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        TlsVersions::Tls12Only => &[&rustls::version::TLS12],
+        TlsVersions::Tls13Only => &[&rustls::version::TLS13],
+    };
+    let identity = Arc::clone(&config.credentials.identity.certified);
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(versions)
+        .map_err(|error| ConfigError::new("tls_versions", error.to_string()))?
+        .with_root_certificates(Arc::clone(&config.credentials.trust.store))
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    tls.alpn_protocols = if config.http1_only {
+        vec![b"http/1.1".to_vec()]
+    } else {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    };
+    Ok(tls)
+}
+
+fn no_reply(error: reqwest::Error) -> NoReply {
+    NoReply {
+        loss: classify(&error),
+        // The URL holds identifiers that the error's context names already.
+        source: Arc::new(error.without_url()),
+    }
+}
+
+/// How far the request got.
+///
+/// The HTTP library says whether a *connection* failed; everything else is taken to be after the first byte, which is
+/// the careful side for creations. With TLS 1.3 a server judges our certificate after our side of the handshake is
+/// done: its alert then arrives as a failed request, though the server has read nothing of it. It is known by the
+/// alert in the chain of sources.
+fn classify(error: &reqwest::Error) -> Loss {
+    if error.is_builder() {
+        return Loss::BeforeFirstByte;
+    }
+    let tls = tls_fault(error);
+    match (error.is_connect(), tls) {
+        (true, None) => Loss::BeforeFirstByte,
+        (true, Some(TlsFault::Alert { .. })) => Loss::RefusedInHandshake,
+        (true, Some(TlsFault::Ours)) => Loss::ServerNotTrusted,
+        (false, Some(TlsFault::Alert { ends_handshake: true })) => Loss::RefusedInHandshake,
+        (false, _) => Loss::AfterFirstByte,
+    }
+}
+
+/// What TLS has to do with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TlsFault {
+    /// The other side ended the connection with an alert.
+    Alert { ends_handshake: bool },
+    /// We ended it.
+    Ours,
+}
+
+/// Alerts that end a handshake and cannot follow a request that was read.
+const HANDSHAKE_ALERTS: [AlertDescription; 15] = [
+    AlertDescription::HandshakeFailure,
+    AlertDescription::NoCertificate,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+    AlertDescription::DecryptError,
+    AlertDescription::ProtocolVersion,
+    AlertDescription::InsufficientSecurity,
+    AlertDescription::UnrecognisedName,
+    AlertDescription::CertificateRequired,
+    AlertDescription::NoApplicationProtocol,
+];
+
+/// The first TLS error in the chain of sources. An `io::Error` hides what it wraps from `source()`, so it is asked.
+fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
+    let mut next = Some(error);
+    // A chain is short; the bound guards against one that runs in a circle.
+    for _ in 0..32 {
+        let current = next?;
+        if let Some(found) = current.downcast_ref::<rustls::Error>() {
+            return Some(match found {
+                rustls::Error::AlertReceived(alert) => {
+                    TlsFault::Alert { ends_handshake: HANDSHAKE_ALERTS.contains(alert) }
+                }
+                _ => TlsFault::Ours,
+            });
+        }
+        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => {
+                if let Some(fault) = told_as_text(&wrapped.to_string()) {
+                    return Some(fault);
+                }
+                Some(wrapped)
+            }
+            None => current.source(),
+        };
+    }
+    None
+}
+
+/// HTTP/2 hands an error of the connection to each of its requests as text, so that the type is gone.
+fn told_as_text(text: &str) -> Option<TlsFault> {
+    let alert = text.strip_prefix("received fatal alert: ")?;
+    Some(TlsFault::Alert {
+        ends_handshake: HANDSHAKE_ALERTS.iter().any(|known| alert == format!("{known:?}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_is_known_by_type_and_by_text() {
+        for (alert, ends_handshake) in [
+            (AlertDescription::UnknownCA, true),
+            (AlertDescription::CertificateExpired, true),
+            (AlertDescription::InternalError, false),
+            (AlertDescription::CloseNotify, false),
+        ] {
+            let typed = rustls::Error::AlertReceived(alert);
+            let text = typed.to_string();
+            let expected = Some(TlsFault::Alert { ends_handshake });
+            assert_eq!(tls_fault(&io::Error::other(typed)), expected, "{text}");
+            assert_eq!(tls_fault(&io::Error::other(text.clone())), expected, "{text}");
+        }
+        let ours = rustls::Error::General("x".to_owned());
+        assert_eq!(tls_fault(&io::Error::other(io::Error::other(ours))), Some(TlsFault::Ours));
+        assert_eq!(tls_fault(&io::Error::other("connection reset")), None);
+        assert_eq!(tls_fault(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+    }
+}
