@@ -109,6 +109,7 @@ impl Clock {
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "the home of time")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }

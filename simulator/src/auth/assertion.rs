@@ -154,7 +154,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::jose::{Signer, fresh_signer, sign};
+    use crate::jose::{Signer, Use, encode, fresh_signer, sign};
 
     const NOW: i64 = 1_776_852_000;
 
@@ -163,7 +163,9 @@ mod tests {
         let signer = fresh_signer().expect("randomness");
         let mut point = [0; 65];
         point.copy_from_slice(signer.public_key().as_ref());
-        (signer, PublicKey { kid: "k1".into(), point })
+        let (x, y) = point[1..].split_at(32);
+        let jwk = json!({"kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y), "kid": "k1"});
+        (signer, PublicKey::read(&jwk.to_string(), Use::Assertion).expect("a key"))
     }
 
     fn judge(header: &Value, claims: &Value, policy: Policy) -> Result<Option<Used>, Why> {

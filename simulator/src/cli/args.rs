@@ -55,7 +55,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
     /// Where the time comes from
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "real|manual")]
     pub(super) clock: Option<ClockKind>,
     /// A file that gets the addresses as JSON once both ports listen
     #[arg(long, value_name = "FILE")]
@@ -78,7 +78,7 @@ pub(super) struct Init {
     /// A merchant gateway; repeat it for more than one
     #[arg(long, value_name = "ID", default_value = "MGW_000001")]
     pub(super) gateway: Vec<String>,
-    /// The environment that the certificates name: PPR (`PreProd`) or PRD (Production)
+    /// The environment that the certificates name: PPR (PreProd) or PRD (Production)
     #[arg(long, value_name = "ENV", default_value = "PPR")]
     pub(super) env: d1_fixtures::Environment,
     /// The kind of the gateways' client keys: ec (P-256) or rsa (4096 bits, slow to make)

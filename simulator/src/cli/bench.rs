@@ -37,15 +37,14 @@ async fn measure(folder: SandboxFolder, args: &Bench) -> Result<(), Failure> {
         "{} connections, {} s each, HTTP/1.1, TLS 1.3, {} tokens held; server and load share this machine",
         args.connections, args.seconds, args.tokens
     ));
-    print("call             requests/s    ratio    p50 ms    p99 ms    failed");
-    let hello = rate(&stage.hello, args.connections, length).await?;
+    print("call             requests/s    hello/s    ratio    p50 ms    p99 ms    failed");
     for (name, call) in stage.calls() {
-        // Between any two calls the bare server is measured again: the machine may have changed.
-        let before = rate(&stage.hello, args.connections, length).await?;
+        // Beside each call, before and after it: the machine's speed changes while it runs.
+        let before = rate(&stage.hello, args.connections, length).await?.per_second();
         let measured = rate(call, args.connections, length).await?;
-        row(name, &measured, Some(&before));
+        let after = rate(&stage.hello, args.connections, length).await?.per_second();
+        row(name, &measured, f64::midpoint(before, after));
     }
-    row("hello", &hello, None);
     let handshakes = load::handshakes(&stage.hello.target, args.connections.min(8), length).await?;
     print(&format!("handshakes       {:>10.0}    full, mutual, no resumption", handshakes.per_second()));
     stage.strike().await;
@@ -57,12 +56,11 @@ async fn rate(call: &Call, connections: u32, length: Duration) -> Result<Measure
     load::drive(call, connections, length).await
 }
 
-fn row(name: &str, measured: &Measured, beside: Option<&Measured>) {
-    let ratio = beside
-        .map_or_else(|| "1.00".into(), |hello| format!("{:.2}", measured.per_second() / hello.per_second()));
+fn row(name: &str, measured: &Measured, hello: f64) {
     print(&format!(
-        "{name:<16} {:>10.0}    {ratio:>5}    {:>6.2}    {:>6.2}    {:>6}",
+        "{name:<16} {:>10.0} {hello:>10.0}    {:>5.2}    {:>6.2}    {:>6.2}    {:>6}",
         measured.per_second(),
+        measured.per_second() / hello,
         measured.quantile_ms(0.5),
         measured.quantile_ms(0.99),
         measured.failed

@@ -103,7 +103,7 @@ fn first_run(folder: &Path) -> Result<PathBuf, Failure> {
                 return Ok(config);
             }
             // Another process makes it at this moment, or has just made it.
-            Err(InitError::Busy { .. }) => std::thread::sleep(Duration::from_millis(100)),
+            Err(InitError::Busy { .. }) => wait(),
             Err(InitError::Exists { .. }) if config.exists() => {}
             Err(error) => return Err(init::failure(error)),
         }
@@ -112,6 +112,11 @@ fn first_run(folder: &Path) -> Result<PathBuf, Failure> {
         "{} is being made by another process that does not finish",
         folder.display()
     )))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the file system tells nobody when a file appears")]
+fn wait() {
+    std::thread::sleep(Duration::from_millis(100));
 }
 
 /// One connection is one file: the soft limit is raised to the hard one.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Version};
 
@@ -62,7 +61,7 @@ pub(crate) async fn exchange(State(app): State<Arc<App>>, request: Request, next
             Intake::Whole(body) => Body::of(body),
             Intake::TooLarge | Intake::Broken => None,
         },
-        answer: Body::of(&left.map_or_else(Bytes::new, |Left(body)| body)),
+        answer: left.as_ref().and_then(|Left(body)| Body::of(body)),
     };
     let gateway = peer.as_deref().and_then(|peer| peer.verdict.as_ref().ok());
     let gateway = gateway.map(crate::domain::GatewayId::as_str);

@@ -1,7 +1,7 @@
 //! JWE compact serialization (RFC 7516) with direct ECDH-ES (RFC 7518, 4.6) and A256GCM (C28).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey};
+use aws_lc_rs::agreement::{self, ParsedPublicKey, PrivateKey, UnparsedPublicKey};
 use aws_lc_rs::kdf::{SskdfDigestAlgorithmId, get_sskdf_digest_algorithm, sskdf_digest};
 use aws_lc_rs::rand;
 use serde_json::{Map, Value};
@@ -33,7 +33,7 @@ pub(crate) fn seal(plaintext: &[u8], to: &PublicKey) -> Result<String, NoRandomn
         )
         .as_bytes(),
     );
-    let key = agreed_key(&ephemeral, &to.point).ok_or(NoRandomness)?;
+    let key = agreed_key(&ephemeral, to.parsed.clone()).ok_or(NoRandomness)?;
     let mut iv = [0_u8; NONCE_LEN];
     rand::fill(&mut iv).map_err(|_| NoRandomness)?;
     let mut sealed = plaintext.to_vec();
@@ -76,7 +76,8 @@ pub(crate) fn open(jwe: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Why> {
     }
     // One refusal for every fault of key, header, ciphertext and tag: they cannot be told apart.
     let unopened = || why("JWE decryption", "sealed toward D1's key and unchanged", "cannot be opened");
-    let key = agreed_key(&own.private, &epk).ok_or_else(unopened)?;
+    let key =
+        agreed_key(&own.private, UnparsedPublicKey::new(&agreement::ECDH_P256, epk)).ok_or_else(unopened)?;
     sealed.extend_from_slice(&tag);
     let nonce = Nonce::assume_unique_for_key(iv);
     let length = key
@@ -119,8 +120,7 @@ fn judge_header(text: &str, own_kid: &str) -> Result<[u8; 65], Why> {
         .ok_or_else(|| why("JWE header epk", "x and y of 32 bytes each", "another length or text"))
 }
 
-fn agreed_key(own: &PrivateKey, their_point: &[u8; 65]) -> Option<LessSafeKey> {
-    let theirs = UnparsedPublicKey::new(&agreement::ECDH_P256, their_point);
+fn agreed_key(own: &PrivateKey, theirs: impl TryInto<ParsedPublicKey>) -> Option<LessSafeKey> {
     agreement::agree(own, theirs, (), |secret| {
         let key = derive("A256GCM", secret).ok_or(())?;
         UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).map_err(|_| ())

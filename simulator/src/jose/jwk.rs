@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::agreement::{self, PrivateKey};
+use aws_lc_rs::agreement::{self, ParsedPublicKey, PrivateKey, UnparsedPublicKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -24,6 +24,8 @@ pub(crate) struct PublicKey {
     pub(crate) kid: String,
     /// Uncompressed: 0x04, x, y.
     pub(crate) point: [u8; 65],
+    /// The same, checked once to lie on the curve.
+    pub(super) parsed: ParsedPublicKey,
 }
 
 /// A P-256 key of ours, to open what others seal.
@@ -91,11 +93,11 @@ impl PublicKey {
         };
         let (x, y) = (coordinate(&jwk.x, "x")?, coordinate(&jwk.y, "y")?);
         let point = point(&x, &y).ok_or(JwkError::Member { member: "x", expected: "32 bytes" })?;
-        let unparsed = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, &point);
-        let on_curve = agreement::ParsedPublicKey::try_from(&unparsed).is_ok();
-        must(on_curve, "x", "with `y` a point of P-256")?;
+        let parsed = ParsedPublicKey::try_from(UnparsedPublicKey::new(&agreement::ECDH_P256, &point));
+        let off = |_| JwkError::Member { member: "x", expected: "with `y` a point of P-256" };
+        let parsed = parsed.map_err(off)?;
         let kid = jwk.kid.clone().unwrap_or_else(|| Self::thumbprint(&jwk.x, &jwk.y));
-        Ok(Self { kid, point })
+        Ok(Self { kid, point, parsed })
     }
 }
 

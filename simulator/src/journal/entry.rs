@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
-use serde_json::Value;
 
-use super::redact;
+use super::redact::{self, Shown};
 
 /// What happened. The kind is the value of `kind` in the line.
 #[derive(Debug, Serialize)]
@@ -59,25 +58,32 @@ pub(crate) struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Why>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request: Option<Body>,
+    pub(crate) request: Option<Body<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) answer: Option<Body>,
+    pub(crate) answer: Option<Body<'a>>,
 }
 
 /// A body: its size and hash as it was, and what may be shown of it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Body {
+pub(crate) struct Body<'a> {
     bytes: usize,
     sha256: String,
-    shown: Value,
+    shown: Shown<'a>,
 }
 
-impl Body {
+impl<'a> Body<'a> {
     /// Nothing for an empty body.
-    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
-        let hash = || digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        (!bytes.is_empty()).then(|| Self { bytes: bytes.len(), sha256: hash(), shown: redact::body(bytes) })
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
+        (!bytes.is_empty()).then(|| Self { bytes: bytes.len(), sha256: sha256(bytes), shown: Shown(bytes) })
     }
+}
+
+/// The hash in hexadecimal digits.
+fn sha256(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let hash = digest(&SHA256, bytes);
+    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -129,7 +135,7 @@ pub(crate) struct Delivery<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request: Option<Body>,
+    pub(crate) request: Option<Body<'a>>,
 }
 
 /// One line without its number.

@@ -42,7 +42,8 @@ pub(super) struct Measured {
 
 impl Measured {
     fn empty() -> Result<Self, Failure> {
-        let micros = Histogram::new(3).map_err(Failure::internal)?;
+        // One microsecond to a minute, three digits.
+        let micros = Histogram::new_with_bounds(1, 60_000_000, 3).map_err(Failure::internal)?;
         Ok(Self { failed: 0, micros, length: Duration::ZERO })
     }
 
