@@ -118,6 +118,13 @@ mod tests {
         assert!(matches!(taken(DROPPED * 2).await, Intake::TooLarge));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_waited_for_within_its_deadline() {
+        // A sender that is kept and never sends.
+        let (_sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
+        assert!(matches!(Intake::read(&HeaderMap::new(), Body::new(body)).await, Intake::Broken));
+    }
+
     #[test]
     fn the_media_type_is_read_with_its_parameters() {
         assert!(is_json("application/json"));

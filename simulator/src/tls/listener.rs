@@ -265,3 +265,33 @@ fn note_refused(journal: &Journal, clock: &Clock, peer: Option<&str>, why: Why) 
     let fact = Handshake { accepted: false, peer, tls: None, protocol: None, refused: Some(why) };
     journal.record(clock.now().at, None, None, &Fact::Handshake(fact));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Paused time passes by itself once nobody has anything else to do.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_speaks_is_dropped_at_the_deadline() {
+        let limits = Limits { connections: 4, handshakes: 4 };
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
+        d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
+        let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
+        let journal = Arc::new(Journal::new());
+        let clock = Clock::new(crate::ClockMode::Real);
+        let door = crate::simulator::door(&config, &journal, &clock).expect("certificates");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = Listener::bind(any, door, Router::new(), limits).await.expect("a port");
+        let address = listener.address().expect("an address");
+        let (_stop, stopped) = Stop::pair();
+        tokio::spawn(listener.run(stopped));
+
+        let mut peer = TcpStream::connect(address).await.expect("a connection");
+        let mut answer = Vec::new();
+        peer.read_to_end(&mut answer).await.expect("closed");
+        journal.wait_beyond(0).await;
+        let entry = String::from_utf8(journal.page(0)).expect("text");
+        assert!(entry.contains("a whole handshake within 10 s"), "{entry}");
+    }
+}

@@ -118,6 +118,30 @@ pub(super) async fn drive(call: &Call, connections: u32, length: Duration) -> Re
     gather(tasks, watch).await
 }
 
+/// Sends a call `count` times in all over `connections` connections; each time must succeed.
+pub(super) async fn repeat(call: &Call, connections: u32, count: u32) -> Result<(), Failure> {
+    let mut tasks = JoinSet::new();
+    for place in 0..connections {
+        let mut sender = call.target.sender().await?;
+        let request = call.request.clone();
+        let share = count / connections + u32::from(place < count % connections);
+        tasks.spawn(async move {
+            for _ in 0..share {
+                match send(&mut sender, request.clone()).await {
+                    Ok((200..=299, _)) => {}
+                    Ok((status, _)) => return Err(Failure::internal(format!("answer {status}"))),
+                    Err(fault) => return Err(Failure::internal(fault)),
+                }
+            }
+            Ok(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(Failure::internal)??;
+    }
+    Ok(())
+}
+
 /// Connects, shakes hands and closes, again and again.
 pub(super) async fn handshakes(target: &Target, at_once: u32, length: Duration) -> Result<Measured, Failure> {
     let watch = Stopwatch::start();

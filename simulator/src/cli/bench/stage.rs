@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::super::exit::Failure;
 use super::super::folder::{CONFIG, SandboxFolder, read_config};
 use super::super::jose::{assertion, sealed_card};
-use super::load::{Call, Target, send};
+use super::load::{Call, Target, repeat, send};
 use crate::clock::{Clock, ClockMode};
 use crate::journal::Journal;
 use crate::simulator::{HANDSHAKES, Running, Simulator, door};
@@ -28,6 +28,9 @@ use crate::tls::{Limits, Listener};
 
 /// Any free port on loopback.
 const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// Connections that make the tokens.
+const SEEDERS: u32 = 32;
 
 /// A running sandbox and a running bare server, with calls to both.
 pub(super) struct Stage {
@@ -57,10 +60,8 @@ impl Stage {
         let card = sealed_card(&folder, "9999990000000014", "1239")?;
         let create_token =
             caller.call("POST", &format!("/{merchant}/tokens"), &json!({"encryptedData": card}))?;
-        let mut token = String::new();
-        for _ in 0..tokens {
-            token = caller.ask(&create_token, "tokenId").await?;
-        }
+        repeat(&create_token, SEEDERS, tokens.saturating_sub(1)).await?;
+        let token = caller.ask(&create_token, "tokenId").await?;
         Ok(Self {
             hello: Call { target: at(hello_address), request: hello(hello_address)? },
             create_merchant: merchants,
