@@ -9,23 +9,18 @@
 
 planned=10
 
-PROFILE=${PROFILE---release}
-# example NAME [OPTION]...: cargo finds its settings by the folder, so it runs in the clone.
-example() {
-    local name=$1
-    shift
-    # shellcheck disable=SC2086 # empty for the debug build
-    (cd "$root" && exec cargo run --quiet $PROFILE --example "$name" -p d1-client -- --sandbox "$S" "$@")
-}
+read -r -a profile <<<"${PROFILE---release}"
+# Cargo finds its settings by the folder, so it runs in the clone.
+cargo=(env -C "$root" cargo)
 
-builds() {
-    # shellcheck disable=SC2086
-    (cd "$root" && cargo build --quiet $PROFILE --examples -p d1-client)
-}
+builds() { "${cargo[@]}" build --quiet "${profile[@]}" --examples -p d1-client; }
+
+# example NAME: the command that runs it, in an array.
+example() { command=("${cargo[@]}" run --quiet "${profile[@]}" --example "$1" -p d1-client -- --sandbox "$S"); }
 
 pays() {
-    timeout 120 bash -c "$(declare -f example); $(declare -p root S PROFILE); example first_payment" >"$work/payment.log" 2>&1 ||
-        { cat "$work/payment.log"; return 1; }
+    example first_payment
+    timeout 120 "${command[@]}" >"$work/payment.log" 2>&1 || { cat "$work/payment.log"; return 1; }
     holds 'first_payment' "$(cat "$work/payment.log")" 'state ACTIVE' 'dpan ***' cryptogram deleted
 }
 
@@ -46,10 +41,11 @@ event() {
     received "$2" "token=$token_id" "${@:3}"
 }
 
+# shellcheck disable=SC2119 # the defaults are wanted
 start_sandbox
 check 'the examples build' builds
-example receiver >"$work/receiver.log" 2>&1 &
-children+=("$!")
+example receiver
+launch "$work/receiver.log" "${command[@]}"
 listening() { within 60 heard 'listening on https://127.0.0.1:8445' || { cat "$work/receiver.log"; return 1; }; }
 check 'the receiver listens on the default port' listening
 check 'first_payment pays with a DPAN and a cryptogram' pays
@@ -68,8 +64,9 @@ check 'the receiver prints an extension' event token.extend TOKEN_UPDATED sequen
 check 'the receiver prints a changed card' event card.replace CARD_UPDATED sequence=4
 check 'the receiver prints a deletion' event token.delete TOKEN_DELETED state=DELETED sequence=5
 
+# Identifiers of tokens may hold as many digits in a row as a card number has.
 no_secret() {
-    ! grep -E '[0-9]{12,}|eyJ' "$work/payment.log" "$work/receiver.log" | grep -vE 'merchant +[0-9]{11}$|token=[0-9a-f-]{36}'
+    ! sed -E 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}//g' "$work/payment.log" "$work/receiver.log" | grep -E '[0-9]{12,}|eyJ'
 }
 check 'no example prints a card number or a JWE' no_secret
 nothing_waits() { curl -sS --max-time 20 "$ADMIN/state" | grep -q '"outbox":0[,}]' || { echo 'the outbox is not empty'; return 1; }; }

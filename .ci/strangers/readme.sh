@@ -14,8 +14,8 @@ awk -v folder="$work/blocks" '
     marked && !inside && /^```sh$/ { inside = 1; file = sprintf("%s/%02d-line-%d.sh", folder, ++blocks, NR + 1); printf "" >file; next }
     inside && /^```$/          { inside = 0; close(file); next }
     inside                     { print >file }
-    END                        { if (marked || inside) { print "README.md: a mark or a block is not closed" >"/dev/stderr"; exit 1 } }
-' "$readme" || exit 1
+    END                        { if (marked || inside) { exit 1 } }
+' "$readme" || { not_ok 'README.md closes its marks and blocks' 'one is still open at the end of the file'; exit 1; }
 blocks=("$work"/blocks/*.sh)
 if [ ! -s "${blocks[0]}" ]; then
     not_ok 'README.md has a block to try' 'there is none between <!-- tried by .ci --> and <!-- end -->'
@@ -23,22 +23,23 @@ if [ ! -s "${blocks[0]}" ]; then
 fi
 planned=$((${#blocks[@]} + 7))
 
+# shellcheck disable=SC2119 # the defaults are wanted
 start_sandbox
 # The blocks say target/release, as it is in a clone.
 mkdir "$work/target"
 ln -s "$(dirname "$D1SIM")" "$work/target/release"
-said=$work/said
-: >"$said"
+output=$work/output
+: >"$output"
 
 runs() {
     local status=0
     (cd "$work" && timeout 60 bash -eu "$1") >"$work/block.log" 2>&1 || status=$?
-    cat "$work/block.log" >>"$said"
+    cat "$work/block.log" >>"$output"
     [ "$status" -eq 0 ] || { echo "exit code $status"; tail -n 5 "$work/block.log"; return 1; }
 }
 
-prints() { holds 'what the blocks print' "$(cat "$said")" "$@"; }
-last_line() { same 'the last line' "$1" "$(tail -n 1 "$said")"; }
+prints() { holds 'what the blocks print' "$(cat "$output")" "$@"; }
+last_line() { same 'the last line' "$1" "$(tail -n 1 "$output")"; }
 
 for block in "${blocks[@]}"; do
     name=$(basename "$block" .sh)

@@ -23,9 +23,10 @@ ok() {
     echo "ok $stranger: $1"
 }
 
+# Tokens and JWEs stay out of the reason.
 not_ok() {
     failed=$((failed + 1))
-    echo "not ok $stranger: $1: ${2:0:600}"
+    echo "not ok $stranger: $1: $(sed -E 's/eyJ[A-Za-z0-9_.-]+/eyJ***/g' <<<"${2:0:600}")"
 }
 
 # check NAME COMMAND...: passes if the command succeeds; otherwise what it printed is the reason.
@@ -69,14 +70,25 @@ within() {
     done
 }
 
+# launch LOG COMMAND...: in the background, in a process group of its own, so that finish ends it with all that it
+# started: cargo, for one, does not pass a signal on to the program that it runs. Sets LAUNCHED.
+launch() {
+    local log=$1
+    shift
+    set -m
+    "$@" >"$log" 2>&1 </dev/null &
+    LAUNCHED=$!
+    set +m
+    children+=("$LAUNCHED")
+}
+
 # start_sandbox [OPTION]...: a sandbox in the stranger's own folder. Sets API, ADMIN and SANDBOX_PID.
 start_sandbox() {
     # shellcheck disable=SC2034 # read by the strangers
     S=$work/d1-sandbox
     rm -f "$work/ready.json"
-    (cd "$work" && exec "$D1SIM" serve --ready-file "$work/ready.json" "$@") >"$work/d1sim.log" 2>&1 &
-    SANDBOX_PID=$!
-    children+=("$SANDBOX_PID")
+    launch "$work/d1sim.log" env -C "$work" "$D1SIM" serve --ready-file "$work/ready.json" "$@"
+    SANDBOX_PID=$LAUNCHED
     if ! within 30 sandbox_settled || [ ! -s "$work/ready.json" ]; then
         not_ok "the sandbox starts" "$(tail -n 5 "$work/d1sim.log" | tr '\n' ' ')"
         exit 1
@@ -127,10 +139,17 @@ end() {
     exit 0
 }
 
+end_group() {
+    kill -TERM -- "-$1" 2>/dev/null || return 0
+    within 10 group_gone "$1" || kill -KILL -- "-$1" 2>/dev/null
+    wait "$1" 2>/dev/null
+}
+group_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
+
 finish() {
     local child status=0
     for child in ${children[@]+"${children[@]}"}; do
-        kill "$child" 2>/dev/null && wait "$child" 2>/dev/null
+        end_group "$child"
     done
     if [ "$ended" = no ]; then
         not_ok 'runs to its end' "stopped after $((passed + failed)) of $planned checks"

@@ -23,6 +23,7 @@ impl Clock {
     /// The system's clock. Durations are measured on the monotonic clock, so that a corrected wall clock neither
     /// prolongs nor shortens the life of a token.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the home of time")]
     pub fn system() -> Self {
         Self(Arc::new(Kind::System { origin: Instant::now() }))
     }
@@ -55,6 +56,7 @@ impl Clock {
 
     /// The time of day.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the home of time")]
     pub fn now(&self) -> SystemTime {
         match &*self.0 {
             Kind::System { .. } => SystemTime::now(),

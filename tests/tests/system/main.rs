@@ -1,0 +1,15 @@
+//! The system tests: simulator, client and contract together, over real mutual TLS, each sandbox on ports of its own.
+//!
+//! Nothing here sleeps: tests wait for numbered entries of the journal, and both clocks move only when told.
+
+mod cards;
+mod delivery;
+mod determinism;
+mod error_rules;
+mod flow;
+mod lifecycle;
+mod limits;
+mod other_gateway;
+mod payment;
+mod rogue;
+mod tls;
