@@ -48,7 +48,6 @@ impl Bench {
             IssuerEvent::TokenDelete | IssuerEvent::CardDelete => "TOKEN_DELETED",
             IssuerEvent::TokenExtend => "TOKEN_UPDATED",
             IssuerEvent::CardRenew | IssuerEvent::CardReplace => "CARD_UPDATED",
-            _ => panic!("an event that this test does not know"),
         };
         assert_eq!(told["eventType"], wanted);
         told
@@ -103,7 +102,6 @@ impl Bench {
                 let now = self.sandbox.admin.now().await;
                 assert_eq!(told["lastUpdateTimestamp"], json!(now), "at its moment on the sandbox clock");
             }
-            _ => panic!("{}: a behaviour that this test does not know", card.name),
         }
     }
 

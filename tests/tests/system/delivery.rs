@@ -42,60 +42,6 @@ fn millis(text: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_receiver_that_was_down_gets_every_event_once_and_in_order_when_it_returns() {
-    let (folder, port) = (Folder::shared(), Port::take());
-    let sandbox = Sandbox::notifying(port.url()).await;
-    let Ready { caller, bearer, merchant, token } = ready(&sandbox).await;
-    let other = caller.token(&bearer, &merchant).await;
-    sandbox.admin.event(&token, "token.suspend", json!({})).await;
-    sandbox.admin.event(&token, "token.resume", json!({})).await;
-    sandbox.admin.event(&token, "card.renew", json!({"exp": "0145"})).await;
-    sandbox.admin.event(&other, "token.suspend", json!({})).await;
-    let failed = sandbox.admin.delivery(&token, 1, 1).await;
-    let failed_other = sandbox.admin.delivery(&other, 1, 1).await;
-    for entry in [&failed, &failed_other] {
-        assert_eq!((&entry["outcome"], &entry["status"]), (&json!("retry"), &Value::Null), "{entry}");
-    }
-    advance_to_next(&sandbox, &failed).await;
-    let failed = sandbox.admin.delivery(&token, 1, 2).await;
-
-    let receiver = GatewayReceiver::start(&folder, port, None, Clock::system());
-    sandbox.advance(Duration::from_secs(4)).await;
-    for sequence in [2, 3] {
-        sandbox.admin.delivery(&token, sequence, 1).await;
-    }
-    sandbox
-        .admin
-        .entry("the other token's delivery", |entry| {
-            entry["tokenId"] == other.as_str() && entry["outcome"] == "delivered"
-        })
-        .await;
-    assert_eq!(failed["outcome"], "retry");
-    let told: Vec<(String, Option<u64>)> = receiver
-        .seen
-        .all()
-        .into_iter()
-        .map(|(told, _)| (told.token_id.as_str().to_owned(), told.sequence))
-        .collect();
-    let of = |id: &str| -> Vec<Option<u64>> {
-        told.iter().filter(|(token, _)| token == id).map(|(_, sequence)| *sequence).collect()
-    };
-    assert_eq!(of(&token), [Some(1), Some(2), Some(3)]);
-    assert_eq!(of(&other), [Some(1)]);
-    let entries = sandbox.admin.journal().await;
-    let order: Vec<(u64, u64)> = entries
-        .iter()
-        .filter(|entry| entry["kind"] == "delivery" && entry["tokenId"] == token.as_str())
-        .map(|entry| (entry["sequence"].as_u64().unwrap_or(0), entry["attempt"].as_u64().unwrap_or(0)))
-        .collect();
-    assert_eq!(
-        order,
-        [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1)],
-        "the next waits until the one before is done"
-    );
-}
-
-#[tokio::test]
 async fn an_event_is_given_up_after_eight_attempts_at_growing_distances_and_the_next_one_goes_on() {
     let (folder, port) = (Folder::shared(), Port::take());
     let sandbox = Sandbox::notifying(port.url()).await;
@@ -161,7 +107,7 @@ async fn the_receiver_s_retry_after_is_honoured_where_it_is_longer() {
 }
 
 /// A configuration with client credentials, in a file of its own.
-fn with_oauth(folder: &Folder, name: &str, url: &str) -> String {
+pub(crate) fn with_oauth(folder: &Folder, name: &str, url: &str) -> String {
     folder.write(&format!("{name}.secret"), "open-sesame-12345");
     let oauth = format!(
         "      authority: ca/receiver-ca.pem\n      oauth:\n        tokenUrl: {url}/oauth2/token\n        clientId: \

@@ -34,20 +34,3 @@ async fn the_client_makes_the_whole_first_payment_within_the_contract() {
     assert_eq!(operations, wanted, "one access token serves all calls, and nothing is sent twice");
     sandbox.stop().await;
 }
-
-#[tokio::test]
-async fn the_client_fetches_a_new_access_token_ahead_of_the_end_of_the_old_one() {
-    let sandbox = Sandbox::start().await;
-    let tap = Tap::inbound(&sandbox.folder, sandbox.api_url());
-    let client = sandbox.client(&tap.url());
-    for wait in [0, 850, 49] {
-        sandbox.advance(std::time::Duration::from_secs(wait)).await;
-        let now = sandbox.admin.now().await;
-        crate::flow::onboard(&client, &now).await.expect("a merchant");
-    }
-    tap.assert_clean();
-    let contract = tap.contract();
-    let asked =
-        tap.exchanges().iter().filter(|one| one.operation(contract) == Some("getAccessToken")).count();
-    assert_eq!(asked, 2, "at the start and after 850 of 900 seconds, but not 49 seconds later");
-}
