@@ -6,14 +6,11 @@ use d1_client::Clock;
 use d1_client::receiver::ClientCredentials;
 use serde_json::{Value, json};
 use system_tests::{
-    Caller, Folder, GatewayReceiver, Papers, Port, Reply, START_MS, Sandbox, ScriptedReceiver, Setup, Tap,
+    Folder, GatewayReceiver, Papers, Port, Reply, START_MS, Sandbox, ScriptedReceiver, Setup, Tap,
 };
 
-/// A caller with its bearer, a merchant and a token.
+/// A token of a fresh merchant.
 struct Ready {
-    caller: Caller,
-    bearer: String,
-    merchant: String,
     token: String,
 }
 
@@ -22,7 +19,7 @@ async fn ready(sandbox: &Sandbox) -> Ready {
     let bearer = caller.bearer().await;
     let merchant = caller.merchant(&bearer).await;
     let token = caller.token(&bearer, &merchant).await;
-    Ready { caller, bearer, merchant, token }
+    Ready { token }
 }
 
 /// Moves the clock to where the entry says that the next attempt is due.
