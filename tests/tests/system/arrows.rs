@@ -43,7 +43,7 @@ fn sources(package: &str) -> Vec<Source> {
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = fs::read_to_string(&path).expect("a source file");
                 let name = path.strip_prefix(&folder).expect("below").to_string_lossy().into_owned();
-                let tests = name.ends_with("tests.rs");
+                let tests = name.ends_with("tests.rs") || name.contains("/tests/");
                 let code = if tests { String::new() } else { code_of(&text) };
                 found.push(Source { name, code, lines: text.lines().count() });
             }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps: tests wait for numbered entries of the journal, and both clocks move only when told.
 
+mod arrows;
 mod cards;
 mod delivery;
 mod determinism;
@@ -11,5 +12,6 @@ mod lifecycle;
 mod limits;
 mod other_gateway;
 mod payment;
+mod renames;
 mod rogue;
 mod tls;
