@@ -8,10 +8,13 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use d1_client::receiver::{MemoryStore, TokenKey, TokenRecord, TokenStore};
 use d1_client::{
     AssertionKey, Card, CardSource, Client, Config, Credentials, GatewayId, NewMerchant, NewToken, OwnKey,
     RecipientKey, TlsIdentity, TransactionType, TrustedRoots,
 };
+
+type Failure = Box<dyn Error + Send + Sync>;
 
 struct Options {
     sandbox: PathBuf,
@@ -32,7 +35,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
+async fn run() -> Result<(), Failure> {
     let options = options()?;
     let client = client(&options)?;
     let card = Card::new(options.pan, &options.exp)?;
@@ -52,6 +55,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
         token.state.as_ref().map_or("?", |state| state.as_str()),
         token.card_last_digits.as_deref().unwrap_or("?"),
     ));
+    let key = TokenKey {
+        gateway_id: client.gateway().clone(),
+        merchant_id: merchant.clone(),
+        token_id: token.token_id.clone(),
+    };
+    // What is known of the token goes where a receiver of notifications keeps it current: see the other example.
+    let store = MemoryStore::new();
+    store.apply(&key, &TokenRecord::from(&token)).await?;
     let token = token.token_id;
 
     // 3. One payment: DPAN, expiry date and cryptogram go into the authorization request, which is the acquirer's.
@@ -68,34 +79,50 @@ async fn run() -> Result<(), Box<dyn Error>> {
         payment.eci.as_deref().unwrap_or("-"),
     ));
 
-    // 4. A series: the first authorization has a cryptogram, which is used and thrown away; the DPAN is kept.
+    // 4. The two ways of contract section 8 to pay again.
+    store_and_update(&client, &store, &key).await?;
+    fetch_each_time(&client, &store, &key).await?;
+
+    client.delete_token(&merchant, &token, None).await.map_err(explained)?;
+    say(&format!("deleted    {token}"));
+    Ok(())
+}
+
+/// The first way: the store holds the DPAN, each payment reads it.
+async fn store_and_update(client: &Client, store: &dyn TokenStore, key: &TokenKey) -> Result<(), Failure> {
+    // A series begins with a cryptogram, which is used and thrown away; the DPAN is kept.
     let first = client
-        .create_transaction(&merchant, &token, TransactionType::Recurring, None)
+        .create_transaction(&key.merchant_id, &key.token_id, TransactionType::Recurring, None)
         .await
         .map_err(explained)?;
-    let stored = first.network_token;
+    store.apply(key, &TokenRecord::from(&first)).await?;
     say(&format!(
         "recurring  {} dpan ***{} exp {} with a cryptogram",
         first.transaction_id,
-        stored.dpan.last_four(),
-        stored.exp,
+        first.network_token.dpan.last_four(),
+        first.network_token.exp,
     ));
+    let stored = store.get(key).await?.and_then(|record| record.network_token);
+    let stored = stored.ok_or("the store holds no DPAN")?;
     say(&format!(
         "later      dpan ***{} exp {} from storage: no call, no cryptogram",
         stored.dpan.last_four(),
         stored.exp,
     ));
+    Ok(())
+}
 
-    // 5. The other way of contract section 8: nothing is stored, the current values are fetched before each payment.
-    let current = client.get_token(&merchant, &token, None).await.map_err(explained)?;
+/// The second way: each payment asks for the current values. Where there is a store after all, this also repairs it
+/// after notifications that were lost.
+async fn fetch_each_time(client: &Client, store: &dyn TokenStore, key: &TokenKey) -> Result<(), Failure> {
+    let known = store.get(key).await?;
+    let current = client.get_token(&key.merchant_id, &key.token_id, None).await.map_err(explained)?;
+    store.apply(key, &TokenRecord::from(&current).as_of(known.as_ref())).await?;
     say(&format!(
         "fetched    dpan ***{} exp {}",
         current.network_token.dpan.last_four(),
         current.network_token.exp,
     ));
-
-    client.delete_token(&merchant, &token, None).await.map_err(explained)?;
-    say(&format!("deleted    {token}"));
     Ok(())
 }
 
@@ -110,7 +137,7 @@ fn explained(error: d1_client::Error) -> String {
     format!("{text} (again: {:?}, in doubt: {})", error.retry(), error.is_ambiguous())
 }
 
-fn client(options: &Options) -> Result<Client, Box<dyn Error>> {
+fn client(options: &Options) -> Result<Client, Failure> {
     let read = |name| read(&options.sandbox, name);
     let jwk: serde_json::Value = serde_json::from_slice(&read("gateway/assertion.jwk")?)?;
     let kid = jwk["kid"].as_str().ok_or("gateway/assertion.jwk has no kid")?;

@@ -47,8 +47,8 @@ impl NotificationHandler for Printer {
                 token_exp = or_unknown(record.token_expiry_date.as_deref()),
                 sequence = notification.sequence.map_or_else(|| "?".to_owned(), |n| n.to_string()),
                 stale = match freshness {
-                    Freshness::Current => "",
                     Freshness::Stale => " (late: a newer one came before it)",
+                    _ => "",
                 },
             ));
             Ok(())

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::OwnedMutexGuard;
+use tracing::Instrument as _;
+
 use crate::clock::Clock;
-use crate::error::Error;
+use crate::error::{Context, Error};
 use crate::secret::SecretText;
 
 pub(crate) use assertion::sign;
@@ -42,7 +45,16 @@ pub(crate) struct Fresh {
     pub(crate) life: Duration,
     /// When the request for it was begun: its life is counted from there, the careful side.
     pub(crate) asked_at: Duration,
+    /// The request that brought it, and the status of its answer: for the error, should it be of no use.
+    pub(crate) context: Context,
+    pub(crate) status: u16,
 }
+
+/// How the last failed refresh failed, and which one that was.
+type LastFailure = Option<(u64, Error)>;
+
+/// The shortest pause between two refreshes ahead of the end, after one that failed.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The cache of one client.
 #[derive(Debug)]
@@ -51,8 +63,8 @@ pub(crate) struct TokenCache {
     refresh_ahead: Duration,
     margin: Duration,
     held: std::sync::Mutex<Option<Held>>,
-    /// Held while refreshing. Inside: how the last refresh failed, and which one that was.
-    gate: tokio::sync::Mutex<Option<(u64, Error)>>,
+    /// Held while refreshing.
+    gate: Arc<tokio::sync::Mutex<LastFailure>>,
     /// How many refreshes are over.
     finished: AtomicU64,
 }
@@ -64,48 +76,52 @@ impl TokenCache {
             refresh_ahead,
             margin,
             held: std::sync::Mutex::new(None),
-            gate: tokio::sync::Mutex::new(None),
+            gate: Arc::default(),
             finished: AtomicU64::new(0),
         }
     }
 
-    /// A bearer that may be sent now. Calls `refresh` if there is none or it is about to end; whoever comes meanwhile
-    /// waits for that refresh and shares its outcome, an error too.
-    pub(crate) async fn bearer<F>(&self, refresh: impl FnOnce() -> F) -> Result<Bearer, Error>
+    /// A bearer that may be sent now. Without one, `refresh` is awaited; whoever comes meanwhile waits for that refresh
+    /// and shares its outcome, an error too. One that is about to end is lent at once, and one task refreshes.
+    pub(crate) async fn bearer<F>(self: &Arc<Self>, refresh: impl FnOnce() -> F) -> Result<Bearer, Error>
     where
-        F: Future<Output = Result<Fresh, Error>>,
+        F: Future<Output = Result<Fresh, Error>> + Send + 'static,
     {
         let finished_before = self.finished.load(Ordering::Acquire);
-        let now = self.clock.elapsed();
-        let usable = self.usable(now);
-        let mut last_failure = match &usable {
-            Some(held) if now < held.refresh_at => return Ok(held.bearer.clone()),
-            // Ahead of the end one call refreshes; the others go on with what there is.
-            Some(held) => match self.gate.try_lock() {
-                Ok(gate) => gate,
-                Err(_) => return Ok(held.bearer.clone()),
-            },
-            None => self.gate.lock().await,
-        };
-        let now = self.clock.elapsed();
-        if let Some(held) = self.usable(now).filter(|held| now < held.refresh_at) {
+        if let Some(held) = self.usable() {
+            // Asked again once the gate is ours: the refresh that held it may have changed the answer.
+            if self.is_due()
+                && let Ok(gate) = Arc::clone(&self.gate).try_lock_owned()
+                && self.is_due()
+            {
+                let (own, fresh) = (Arc::clone(self), refresh());
+                let ahead = async move { own.renew(gate, fresh).await.map(drop) };
+                tokio::spawn(ahead.in_current_span());
+            }
             return Ok(held.bearer);
         }
-        if let (None, Some((serial, failure))) = (&usable, &*last_failure)
-            && *serial > finished_before
-        {
-            return Err(failure.clone());
+        let gate = Arc::clone(&self.gate).lock_owned().await;
+        if let Some(held) = self.usable() {
+            return Ok(held.bearer);
         }
-        let outcome = refresh().await;
+        match &*gate {
+            Some((serial, failure)) if *serial > finished_before => Err(failure.clone()),
+            _ => self.renew(gate, refresh()).await,
+        }
+    }
+
+    async fn renew(
+        &self,
+        mut gate: OwnedMutexGuard<LastFailure>,
+        refresh: impl Future<Output = Result<Fresh, Error>>,
+    ) -> Result<Bearer, Error> {
+        let outcome = refresh.await;
         let serial = self.finished.load(Ordering::Acquire).saturating_add(1);
-        let result = match outcome {
-            Ok(fresh) => Ok(self.keep(fresh, serial)),
-            Err(error) => {
-                *last_failure = Some((serial, error.clone()));
-                // What is still good is used: the endpoint has until its end to recover.
-                self.usable(self.clock.elapsed()).map(|held| held.bearer).ok_or(error)
-            }
-        };
+        let result = outcome.and_then(|fresh| self.keep(fresh, serial));
+        if let Err(error) = &result {
+            *gate = Some((serial, error.clone()));
+            self.postpone();
+        }
         self.finished.store(serial, Ordering::Release);
         result
     }
@@ -118,21 +134,45 @@ impl TokenCache {
         }
     }
 
-    fn keep(&self, fresh: Fresh, serial: u64) -> Bearer {
+    /// Keeps what may be sent now, and nothing else: an older bearer may be better than an ended one.
+    fn keep(&self, fresh: Fresh, serial: u64) -> Result<Bearer, Error> {
         let margin = self.margin.min(fresh.life / 4);
         let ahead = self.refresh_ahead.min(fresh.life / 2).max(margin);
         let end = fresh.asked_at.saturating_add(fresh.life);
+        let useless_at = end.saturating_sub(margin);
+        if self.clock.elapsed() >= useless_at {
+            let life_ms = fresh.life.as_millis();
+            return Err(Error::Unreadable {
+                context: fresh.context,
+                status: fresh.status,
+                reason: format!("`expires_in` leaves no time to use the access token: it lives {life_ms} ms"),
+                source: None,
+            });
+        }
         let bearer = Bearer { text: Arc::new(fresh.bearer), serial };
-        *self.lock() = Some(Held {
-            bearer: bearer.clone(),
-            refresh_at: end.saturating_sub(ahead),
-            useless_at: end.saturating_sub(margin),
-        });
-        bearer
+        let refresh_at = end.saturating_sub(ahead);
+        *self.lock() = Some(Held { bearer: bearer.clone(), refresh_at, useless_at });
+        Ok(bearer)
     }
 
-    fn usable(&self, now: Duration) -> Option<Held> {
+    /// After a failed refresh ahead of the end: the endpoint gets a quarter of what time is left to recover.
+    fn postpone(&self) {
+        let now = self.clock.elapsed();
+        if let Some(held) = &mut *self.lock() {
+            let pause = (held.useless_at.saturating_sub(now) / 4).max(SHORTEST_PAUSE);
+            held.refresh_at = now.saturating_add(pause);
+        }
+    }
+
+    fn usable(&self) -> Option<Held> {
+        let now = self.clock.elapsed();
         self.lock().clone().filter(|held| now < held.useless_at)
+    }
+
+    /// Whether a refresh ahead of the end should begin.
+    fn is_due(&self) -> bool {
+        let now = self.clock.elapsed();
+        self.lock().as_ref().is_some_and(|held| held.refresh_at <= now)
     }
 
     // A panic while the lock is held leaves a whole value behind, since it is only ever replaced.

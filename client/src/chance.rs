@@ -21,11 +21,28 @@ pub(crate) fn bearer_bytes() -> Result<zeroize::Zeroizing<[u8; 32]>, aws_lc_rs::
     Ok(bytes)
 }
 
-/// An even number in `0.0..1.0`, for jitter.
-pub(crate) fn fraction() -> f64 {
-    // 32 bits are exact in an f64, and more than enough for jitter. The first 32 bits of a v4 UUID are all random.
-    let (high, _, _, _) = Uuid::new_v4().as_fields();
-    f64::from(high) / (f64::from(u32::MAX) + 1.0)
+/// Where jitter comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Jitter {
+    #[default]
+    Random,
+    /// Always this, for runs that are to be alike.
+    Fixed(f64),
+}
+
+impl Jitter {
+    /// A number in `0.0..=1.0`.
+    pub(crate) fn fraction(self) -> f64 {
+        match self {
+            Self::Fixed(fraction) => fraction.clamp(0.0, 1.0),
+            Self::Random => {
+                // 32 bits are exact in an f64, and more than enough for jitter. The first 32 bits of a v4 UUID are all
+                // random.
+                let (high, _, _, _) = Uuid::new_v4().as_fields();
+                f64::from(high) / (f64::from(u32::MAX) + 1.0)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +52,9 @@ mod tests {
     #[test]
     fn a_fraction_is_below_one() {
         for _ in 0..1_000 {
-            let f = fraction();
+            let f = Jitter::Random.fraction();
             assert!((0.0..1.0).contains(&f), "{f}");
         }
+        assert_eq!([-1.0, 0.25, 7.0].map(|f| Jitter::Fixed(f).fraction()), [0.0, 0.25, 1.0]);
     }
 }

@@ -11,10 +11,10 @@ use http::{HeaderValue, Request, Response};
 use tracing::Instrument as _;
 
 use crate::auth::{self, Bearer, Fresh, TokenCache};
-use crate::chance;
+use crate::chance::{self, Jitter};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Credentials};
-use crate::error::{Error, Loss};
+use crate::error::Error;
 use crate::jwe;
 use crate::model::{
     CorrelationId, GatewayId, Merchant, MerchantId, NewMerchant, NewToken, Payment, Token, TokenDetails,
@@ -29,7 +29,8 @@ use attempts::{Attempts, judge};
 /// A client of D1 for one merchant gateway. Cheap to clone; clones share connections and the access token.
 ///
 /// Each method takes an optional correlation id, which D1 logs; without one, a random one is sent. Each ends within
-/// the overall time-out of the [`Config`] (twice that if an access token has to be fetched first).
+/// the overall time-out of the [`Config`], or twice that if an access token has to be fetched first. An access token
+/// that is about to end is refreshed in a task of its own, so that no call waits for it.
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -39,8 +40,9 @@ struct Inner {
     gateway: GatewayId,
     credentials: Credentials,
     transport: Transport,
-    tokens: TokenCache,
+    tokens: Arc<TokenCache>,
     policy: RetryPolicy,
+    jitter: Jitter,
     attempt_timeout: Duration,
     overall_timeout: Duration,
     clock: Clock,
@@ -66,8 +68,13 @@ impl Client {
             gateway: config.gateway,
             credentials: config.credentials,
             transport,
-            tokens: TokenCache::new(config.clock.clone(), config.refresh_ahead, config.token_margin),
+            tokens: Arc::new(TokenCache::new(
+                config.clock.clone(),
+                config.refresh_ahead,
+                config.token_margin,
+            )),
             policy: config.retry,
+            jitter: config.jitter,
             attempt_timeout: config.attempt_timeout,
             overall_timeout: config.overall_timeout,
             clock: config.clock,
@@ -89,7 +96,7 @@ impl Client {
         merchant: &NewMerchant,
         correlation: Option<CorrelationId>,
     ) -> Result<Merchant, Error> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let call = Call::new(Operation::CreateMerchant, correlation, |correlation| {
             operation::create_merchant(&inner.endpoints, &inner.gateway, merchant, correlation)
         })?;
@@ -107,7 +114,7 @@ impl Client {
         token: &NewToken,
         correlation: Option<CorrelationId>,
     ) -> Result<Token, Error> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let call = Call::new(Operation::CreateToken, correlation, |correlation| {
             let plaintext = token.card.plaintext();
             let sealed = jwe::seal(plaintext.as_bytes(), &inner.credentials.d1_key)
@@ -134,7 +141,7 @@ impl Client {
         token: &TokenId,
         correlation: Option<CorrelationId>,
     ) -> Result<TokenDetails, Error> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let call = Call::new(Operation::GetToken, correlation, |correlation| {
             operation::get_token(&inner.endpoints, &inner.gateway, merchant, token, correlation)
         })?;
@@ -152,7 +159,7 @@ impl Client {
         kind: TransactionType,
         correlation: Option<CorrelationId>,
     ) -> Result<Payment, Error> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let call = Call::new(Operation::CreateTransaction, correlation, |correlation| {
             operation::create_transaction(
                 &inner.endpoints,
@@ -177,7 +184,7 @@ impl Client {
         token: &TokenId,
         correlation: Option<CorrelationId>,
     ) -> Result<(), Error> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let call = Call::new(Operation::DeleteToken, correlation, |correlation| {
             operation::delete_token(&inner.endpoints, &inner.gateway, merchant, token, correlation)
         })?;
@@ -212,6 +219,7 @@ impl Inner {
         Attempts::new(
             &self.clock,
             &self.policy,
+            self.jitter,
             self.attempt_timeout,
             self.overall_timeout,
             operation,
@@ -220,7 +228,7 @@ impl Inner {
     }
 
     async fn call<T>(
-        &self,
+        self: &Arc<Self>,
         call: Call,
         read: impl Fn(&Response<Bytes>) -> Result<T, Unclear>,
     ) -> Result<T, Error> {
@@ -233,11 +241,11 @@ impl Inner {
     }
 
     async fn call_in_span<T>(
-        &self,
+        self: &Arc<Self>,
         call: &Call,
         read: impl Fn(&Response<Bytes>) -> Result<T, Unclear>,
     ) -> Result<T, Error> {
-        let mut bearer = self.bearer(&call.correlation).await?;
+        let mut bearer = self.bearer(&call.correlation, self.overall_timeout).await?;
         let mut attempts = self.attempts(call.operation, &call.correlation);
         let mut replayed = false;
         loop {
@@ -248,12 +256,12 @@ impl Inner {
             if error.status() == Some(401) && !replayed {
                 // D1 has looked at the bearer and at nothing else, so that a creation can be sent again too.
                 replayed = true;
-                attempts.do_not_count_the_last();
+                attempts.replay_uncounted(error);
                 self.tokens.discard(&bearer);
             } else {
                 attempts.pause_or_give_up(error).await?;
             }
-            bearer = self.bearer(&call.correlation).await?;
+            bearer = self.bearer(&call.correlation, attempts.remaining()).await?;
         }
     }
 
@@ -274,15 +282,14 @@ impl Inner {
     }
 
     /// A bearer that may be sent. Bounded in real time too, since others' refreshes are waited for.
-    async fn bearer(&self, correlation: &CorrelationId) -> Result<Bearer, Error> {
-        let wait = self.tokens.bearer(|| self.refresh(correlation));
-        match tokio::time::timeout(self.overall_timeout, wait).await {
+    async fn bearer(self: &Arc<Self>, correlation: &CorrelationId, limit: Duration) -> Result<Bearer, Error> {
+        let refresh = || {
+            let (inner, correlation) = (Arc::clone(self), correlation.clone());
+            async move { inner.refresh(&correlation).await }
+        };
+        match tokio::time::timeout(limit, self.tokens.bearer(refresh)).await {
             Ok(result) => result,
-            Err(_) => Err(Error::NoAnswer {
-                context: self.attempts(Operation::GetAccessToken, correlation).context(),
-                loss: Loss::BeforeFirstByte,
-                source: None,
-            }),
+            Err(_) => Err(self.attempts(Operation::GetAccessToken, correlation).out_of_time()),
         }
     }
 
@@ -293,8 +300,8 @@ impl Inner {
             operation = operation.as_str(),
             correlation_id = correlation.as_str(),
         );
-        async {
-            let mut attempts = self.attempts(operation, correlation);
+        let mut attempts = self.attempts(operation, correlation);
+        let whole = async {
             loop {
                 let error = match self.refresh_once(&mut attempts, correlation).await {
                     Ok(fresh) => return Ok(fresh),
@@ -302,9 +309,12 @@ impl Inner {
                 };
                 attempts.pause_or_give_up(error).await?;
             }
+        };
+        // In real time too: it may run where no caller bounds it.
+        match tokio::time::timeout(self.overall_timeout, whole.instrument(span)).await {
+            Ok(result) => result,
+            Err(_) => Err(attempts.out_of_time()),
         }
-        .instrument(span)
-        .await
     }
 
     async fn refresh_once(
@@ -327,7 +337,13 @@ impl Inner {
         let asked_at = self.clock.elapsed();
         let outcome = self.transport.send(request, timeout).await;
         let token = judge(attempts, outcome, operation::read_access_token)?;
-        Ok(Fresh { bearer: token.bearer, life: token.life, asked_at })
+        Ok(Fresh {
+            bearer: token.bearer,
+            life: token.life,
+            asked_at,
+            context: attempts.context(),
+            status: token.status,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Time: the only file of this package that reads the system's clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ pub struct Clock(Arc<Kind>);
 #[derive(Debug)]
 enum Kind {
     System { origin: Instant },
-    Manual { start: SystemTime, passed: watch::Sender<Duration>, skips: bool },
+    Manual { start: Mutex<SystemTime>, passed: watch::Sender<Duration>, skips: bool },
 }
 
 impl Clock {
@@ -41,7 +41,11 @@ impl Clock {
     }
 
     fn stopped(start: SystemTime, skips: bool) -> Self {
-        Self(Arc::new(Kind::Manual { start, passed: watch::Sender::new(Duration::ZERO), skips }))
+        Self(Arc::new(Kind::Manual {
+            start: Mutex::new(start),
+            passed: watch::Sender::new(Duration::ZERO),
+            skips,
+        }))
     }
 
     /// Moves a manual clock forward. A system clock is not moved.
@@ -54,13 +58,27 @@ impl Clock {
         }
     }
 
+    /// Corrects the time of day of a manual clock, forward or back, as a time server may do: no time passes by it, so
+    /// that no pause ends and no token ages. A system clock is not set.
+    pub fn set(&self, now: SystemTime) {
+        if let Kind::Manual { start, passed, .. } = &*self.0 {
+            // What lies before all that a `SystemTime` can hold is not set.
+            if let Some(corrected) = now.checked_sub(*passed.borrow()) {
+                *lock(start) = corrected;
+            }
+        }
+    }
+
     /// The time of day.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the home of time")]
     pub fn now(&self) -> SystemTime {
         match &*self.0 {
             Kind::System { .. } => SystemTime::now(),
-            Kind::Manual { start, passed, .. } => start.checked_add(*passed.borrow()).unwrap_or(*start),
+            Kind::Manual { start, passed, .. } => {
+                let start = *lock(start);
+                start.checked_add(*passed.borrow()).unwrap_or(start)
+            }
         }
     }
 
@@ -92,6 +110,11 @@ impl Clock {
     }
 }
 
+// A time is whole at any moment, since it is only ever replaced.
+fn lock(time: &Mutex<SystemTime>) -> MutexGuard<'_, SystemTime> {
+    time.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Default for Clock {
     fn default() -> Self {
         Self::system()
@@ -114,6 +137,16 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         pause.await.expect("the sleeper ends");
         assert_eq!(clock.unix_seconds(), 10);
+    }
+
+    #[test]
+    fn a_manual_clock_can_be_set_back_and_no_time_passes_by_it() {
+        let clock = Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+        clock.advance(Duration::from_secs(10));
+        clock.set(SystemTime::UNIX_EPOCH + Duration::from_secs(400));
+        assert_eq!((clock.unix_seconds(), clock.elapsed()), (400, Duration::from_secs(10)));
+        clock.advance(Duration::from_secs(5));
+        assert_eq!((clock.unix_seconds(), clock.elapsed()), (405, Duration::from_secs(15)));
     }
 
     #[tokio::test]

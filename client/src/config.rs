@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(crate) use material::provider;
 pub use material::{AssertionKey, TlsIdentity, TrustedRoots};
 
+use crate::chance::Jitter;
 use crate::clock::Clock;
 use crate::jwk::{OwnKey, RecipientKey};
 use crate::model::GatewayId;
@@ -89,6 +90,7 @@ pub struct Config {
     pub(crate) tls_versions: TlsVersions,
     pub(crate) http1_only: bool,
     pub(crate) clock: Clock,
+    pub(crate) jitter: Jitter,
     #[cfg(test)]
     pub(crate) plain_http: bool,
 }
@@ -116,6 +118,7 @@ impl Config {
             tls_versions: TlsVersions::default(),
             http1_only: false,
             clock: Clock::system(),
+            jitter: Jitter::default(),
             #[cfg(test)]
             plain_http: false,
         }
@@ -150,8 +153,9 @@ impl Config {
         self
     }
 
-    /// The time for a call with all its attempts and pauses. Default 45 s. A call that needs a new access token has
-    /// this time for the token and this time for itself.
+    /// The time for a call with all its attempts, pauses, and access tokens that it has to fetch on the way. Default 45 s.
+    /// A call that begins without an access token has this time for the token and this time for itself. A creation is
+    /// not repeated unless the rest is enough for a whole attempt.
     #[must_use]
     pub fn overall_timeout(mut self, timeout: Duration) -> Self {
         self.overall_timeout = timeout;
@@ -206,6 +210,14 @@ impl Config {
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Takes the chance out of the pauses between attempts: each is `0.5 + fraction / 2` of its step, for a `fraction` of
+    /// 0.0 to 1.0. For tests; clients that share a fixed fraction all come back at the same moment.
+    #[must_use]
+    pub fn fixed_jitter(mut self, fraction: f64) -> Self {
+        self.jitter = Jitter::Fixed(fraction);
         self
     }
 

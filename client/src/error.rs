@@ -43,6 +43,9 @@ pub enum Loss {
     RefusedInHandshake,
     /// We ended the TLS handshake: D1's certificate is not of the trusted authorities or not for this host.
     ServerNotTrusted,
+    /// We ended the TLS handshake: D1 and this client have no version or algorithm of TLS in common. Sending again
+    /// will not help.
+    NothingInCommon,
 }
 
 impl fmt::Display for Loss {
@@ -55,6 +58,9 @@ impl fmt::Display for Loss {
             }
             Self::ServerNotTrusted => {
                 "D1's server certificate is not trusted: check the authorities and the host name"
+            }
+            Self::NothingInCommon => {
+                "no version or algorithm of TLS is in common: check tls_versions and that the address is D1's"
             }
         })
     }

@@ -45,8 +45,10 @@ struct Header {
     epk: PublicPoint,
     apu: Option<String>,
     apv: Option<String>,
-    zip: Option<serde::de::IgnoredAny>,
-    crit: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "json::present")]
+    zip: bool,
+    #[serde(default, deserialize_with = "json::present")]
+    crit: bool,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +116,8 @@ pub(crate) fn open(compact: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Jw
         return Err(JweFault::Form);
     };
     let header: Header = json::read(&decode(protected)?).map_err(|_| JweFault::Header)?;
-    check(&header, own)?;
+    check(&header)?;
+    let private = own.private(&header.kid).ok_or(JweFault::ForeignKey)?;
     let point = point(&header.epk)?;
     let nonce: [u8; NONCE_BYTES] = decode(nonce)?.try_into().map_err(|_| JweFault::Form)?;
     let tag = decode(tag)?;
@@ -125,7 +128,7 @@ pub(crate) fn open(compact: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Jw
     text.extend_from_slice(&tag);
     let apu = party(header.apu.as_deref())?;
     let apv = party(header.apv.as_deref())?;
-    let key = agree(&own.private, &point, &apu, &apv).map_err(|()| JweFault::Sealed)?;
+    let key = agree(private, &point, &apu, &apv).map_err(|()| JweFault::Sealed)?;
     let opened = content_key(&key)
         .and_then(|key| {
             key.open_in_place(
@@ -142,11 +145,11 @@ pub(crate) fn open(compact: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Jw
     Ok(text)
 }
 
-fn check(header: &Header, own: &OwnKey) -> Result<(), JweFault> {
-    if header.zip.is_some() {
+fn check(header: &Header) -> Result<(), JweFault> {
+    if header.zip {
         return Err(JweFault::Unsupported("zip"));
     }
-    if header.crit.is_some() {
+    if header.crit {
         return Err(JweFault::Unsupported("crit"));
     }
     if header.alg != "ECDH-ES"
@@ -155,9 +158,6 @@ fn check(header: &Header, own: &OwnKey) -> Result<(), JweFault> {
         || header.epk.crv != "P-256"
     {
         return Err(JweFault::Header);
-    }
-    if header.kid != own.kid {
-        return Err(JweFault::ForeignKey);
     }
     Ok(())
 }
@@ -249,6 +249,25 @@ mod tests {
     }
 
     #[test]
+    fn while_keys_are_changed_over_either_one_opens_what_names_it() {
+        let (to_new, new) = pair("new");
+        let (to_old, old) = pair("old");
+        let (to_stranger, _) = pair("stranger");
+        let both = new.clone().with_previous(old);
+        assert_eq!(both.kid(), "new");
+        for recipient in [&to_new, &to_old] {
+            assert_eq!(
+                open(&seal(b"{}", recipient).expect("sealed"), &both).expect("opened").as_slice(),
+                b"{}"
+            );
+        }
+        let foreign = seal(b"{}", &to_stranger).expect("sealed");
+        assert_eq!(open(&foreign, &both).map(|_| ()), Err(JweFault::ForeignKey));
+        let old = seal(b"{}", &to_old).expect("sealed");
+        assert_eq!(open(&old, &new).map(|_| ()), Err(JweFault::ForeignKey));
+    }
+
+    #[test]
     fn any_flipped_bit_is_noticed() {
         let (public, own) = pair("k1");
         let sealed = seal(b"{}", &public).expect("sealed");
@@ -280,6 +299,8 @@ mod tests {
             ("\"k1\"", "\"k2\"", JweFault::ForeignKey),
             ("{\"alg\"", "{\"zip\":\"DEF\",\"alg\"", JweFault::Unsupported("zip")),
             ("{\"alg\"", "{\"crit\":[\"x\"],\"alg\"", JweFault::Unsupported("crit")),
+            ("{\"alg\"", "{\"zip\":null,\"alg\"", JweFault::Unsupported("zip")),
+            ("{\"alg\"", "{\"crit\":null,\"alg\"", JweFault::Unsupported("crit")),
             ("\"kid\":", "\"kif\":", JweFault::Header),
             ("{\"alg\"", "{\"x\":1,\"alg\"", JweFault::Sealed),
         ] {

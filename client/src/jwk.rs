@@ -1,6 +1,7 @@
 //! P-256 keys as JSON Web Keys (RFC 7517, RFC 7518 section 6.2): D1's public key, and the gateway's own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey};
 use base64::Engine as _;
@@ -41,10 +42,13 @@ impl RecipientKey {
     }
 }
 
-/// The gateway's own P-256 key, with which JWEs that D1 sent are opened. `Debug` shows the `kid` alone.
+/// The gateway's own P-256 key, with which JWEs that D1 sent are opened; while keys are changed over, the one before it
+/// too. `Debug` shows the `kid` alone.
+#[derive(Clone)]
 pub struct OwnKey {
-    pub(crate) kid: String,
-    pub(crate) private: PrivateKey,
+    kid: String,
+    private: Arc<PrivateKey>,
+    previous: Option<Arc<OwnKey>>,
 }
 
 impl OwnKey {
@@ -68,7 +72,23 @@ impl OwnKey {
                 "`d` does not belong to `x` and `y`: the file mixes two keys",
             ));
         }
-        Ok(Self { kid, private })
+        Ok(Self { kid, private: Arc::new(private), previous: None })
+    }
+
+    /// Opens also what is sealed to `previous`: for the time between the making of a new key and the day from which D1
+    /// uses nothing else. Of two keys with one `kid`, this one is tried.
+    #[must_use]
+    pub fn with_previous(mut self, previous: Self) -> Self {
+        self.previous = Some(Arc::new(previous));
+        self
+    }
+
+    /// The private key that belongs to the `kid` of a JWE.
+    pub(crate) fn private(&self, kid: &str) -> Option<&PrivateKey> {
+        if self.kid == kid {
+            return Some(&self.private);
+        }
+        self.previous.as_deref()?.private(kid)
     }
 
     /// The key's identifier, which D1 must name in the `kid` of what it seals to this key.

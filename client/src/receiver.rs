@@ -28,6 +28,7 @@ use std::time::Duration;
 pub use listener::{ListenerLimits, ServeError, serve};
 pub use notification::{EventType, Freshness, Notification};
 pub use oauth::ClientCredentials;
+pub use order::Position;
 pub use peer::PeerCertificate;
 pub use store::{MemoryStore, StoreError, TokenKey, TokenRecord, TokenStore};
 
@@ -46,7 +47,8 @@ pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 /// The store, if there is one, is up to date before the handler is called. Deliveries of one token come one after the
 /// other; those of different tokens may come at once.
 pub trait NotificationHandler: Send + Sync + 'static {
-    /// Takes note of a notification. `Ok` means that it need not be delivered again.
+    /// Takes note of a notification. `Ok` means that it need not be delivered again. What takes longer than
+    /// [`Receiver::handler_timeout`] is cancelled at its next wait.
     fn handle<'a>(
         &'a self,
         notification: &'a Notification,
@@ -120,8 +122,9 @@ impl Receiver {
         self
     }
 
-    /// The time for store and handler together, waiting for earlier deliveries of the same token included. After it
-    /// the answer is 503 and D1 delivers again. Default 8 s, since D1 waits 10 s (contract C24).
+    /// The time for a delivery as a whole: body, store and handler, waiting for earlier deliveries of the same token
+    /// included. After it the handler is cancelled (its future is dropped where it waits), the answer is 503, and D1
+    /// delivers again. Default 8 s, since D1 waits 10 s (contract C24).
     #[must_use]
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.handler_timeout = timeout;
@@ -150,6 +153,9 @@ impl Receiver {
     }
 
     /// The router, to be mounted at the root of the URL that was given to Thales.
+    ///
+    /// Its paths are those of any gateway, so that two of them cannot be merged: several gateways need an URL each (a
+    /// host, a port, or a prefix with [`axum::Router::nest`]).
     pub fn router(self) -> axum::Router {
         router::build(self)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub(crate) use after::retry_after;
 
-use crate::error::{Error, Loss};
+use crate::error::{Error, ErrorCode, Loss};
 use crate::operation::Operation;
 
 /// What a caller may do after an error.
@@ -52,6 +52,34 @@ impl RetryPolicy {
         Self { max_attempts: 1, ..Self::default() }
     }
 
+    /// Sets [`RetryPolicy::max_attempts`].
+    #[must_use]
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// Sets [`RetryPolicy::first_pause`].
+    #[must_use]
+    pub fn with_first_pause(mut self, pause: Duration) -> Self {
+        self.first_pause = pause;
+        self
+    }
+
+    /// Sets [`RetryPolicy::max_pause`].
+    #[must_use]
+    pub fn with_max_pause(mut self, pause: Duration) -> Self {
+        self.max_pause = pause;
+        self
+    }
+
+    /// Sets [`RetryPolicy::max_retry_after`].
+    #[must_use]
+    pub fn with_max_retry_after(mut self, pause: Duration) -> Self {
+        self.max_retry_after = pause;
+        self
+    }
+
     /// The pause after `attempts` attempts: exponential, between half and the whole of the step, as `fraction`
     /// (`0.0..1.0`) says.
     pub(crate) fn pause(&self, attempts: u32, fraction: f64) -> Duration {
@@ -60,12 +88,12 @@ impl RetryPolicy {
         step.mul_f64(0.5 + fraction.clamp(0.0, 1.0) / 2.0)
     }
 
-    /// How long to wait before the next attempt, or `None` if `error` stands.
+    /// How long to wait before the next attempt, which must begin within `room`, or `None` if `error` stands.
     pub(crate) fn next(
         &self,
         error: &Error,
         attempts: u32,
-        remaining: Duration,
+        room: Duration,
         fraction: f64,
     ) -> Option<Duration> {
         if attempts >= self.max_attempts || !repeated_by_itself(error) {
@@ -78,7 +106,7 @@ impl RetryPolicy {
             Retry::After(asked) if asked > self.max_retry_after => return None,
             Retry::After(asked) => own.max(asked),
         };
-        (pause < remaining).then_some(pause)
+        (pause < room).then_some(pause)
     }
 }
 
@@ -117,7 +145,7 @@ pub(crate) fn advice(error: &Error) -> Retry {
             Loss::BeforeFirstByte => Retry::Safe,
             Loss::AfterFirstByte if creates => Retry::Never,
             Loss::AfterFirstByte => Retry::Safe,
-            Loss::RefusedInHandshake | Loss::ServerNotTrusted => Retry::Never,
+            Loss::RefusedInHandshake | Loss::ServerNotTrusted | Loss::NothingInCommon => Retry::Never,
         },
         Error::Refused { status, code, retry_after, .. } => {
             let later = retry_after.map_or(Retry::Safe, Retry::After);
@@ -135,14 +163,19 @@ pub(crate) fn advice(error: &Error) -> Retry {
 
 /// Whether a creation may have been carried out (contract C34).
 pub(crate) fn is_ambiguous(error: &Error) -> bool {
-    if !error.context().operation.is_creation() {
-        return false;
-    }
+    error.context().operation.is_creation() && in_doubt(error)
+}
+
+/// Whether D1 may have carried out what it was asked, whatever that was.
+pub(crate) fn in_doubt(error: &Error) -> bool {
     match error {
         Error::Prepare { .. } => false,
         Error::NoAnswer { loss, .. } => match loss {
             Loss::AfterFirstByte => true,
-            Loss::BeforeFirstByte | Loss::RefusedInHandshake | Loss::ServerNotTrusted => false,
+            Loss::BeforeFirstByte
+            | Loss::RefusedInHandshake
+            | Loss::ServerNotTrusted
+            | Loss::NothingInCommon => false,
         },
         Error::Refused { status, code, .. } => match verdict(*status, code.is_some()) {
             Verdict::Final | Verdict::Later => false,
@@ -160,7 +193,7 @@ pub(crate) fn repeated_by_itself(error: &Error) -> bool {
         Error::Prepare { .. } => false,
         Error::NoAnswer { loss, .. } => match loss {
             Loss::BeforeFirstByte | Loss::AfterFirstByte => !creates,
-            Loss::RefusedInHandshake | Loss::ServerNotTrusted => false,
+            Loss::RefusedInHandshake | Loss::ServerNotTrusted | Loss::NothingInCommon => false,
         },
         Error::Refused { status, code, .. } => match verdict(*status, code.is_some()) {
             Verdict::Later => true,
@@ -171,9 +204,13 @@ pub(crate) fn repeated_by_itself(error: &Error) -> bool {
     }
 }
 
-/// Whether a 404 means success: the deletion that is being replayed had been carried out, only its answer was lost.
-pub(crate) fn is_already_gone(operation: Operation, status: u16, answer_was_lost: bool) -> bool {
-    operation == Operation::DeleteToken && status == 404 && answer_was_lost
+/// Whether an error means success: D1 knows no such token, and a deletion that was sent before may have been carried
+/// out. Only D1's own words will do: a 404 of somebody between us and D1 says nothing about the token.
+pub(crate) fn is_already_gone(error: &Error, in_doubt: bool) -> bool {
+    let Error::Refused { context, status: 404, code: Some(ErrorCode::ResourceNotFound), .. } = error else {
+        return false;
+    };
+    in_doubt && context.operation == Operation::DeleteToken
 }
 
 #[cfg(test)]

@@ -16,6 +16,11 @@ use crate::error::{Cause, Loss};
 /// its reuse leaves a creation in doubt; load balancers commonly close after 60 s.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How often an HTTP/2 connection is asked for a sign of life, and how long that may take: a connection that has died
+/// without a word is found before the next request is put on it, or at the latest by the request itself.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// One connection pool with mutual TLS. It sends each request once: no redirect is followed, nothing is repeated, no
 /// proxy is asked, no cookie kept.
 #[derive(Debug, Clone)]
@@ -55,8 +60,10 @@ impl Transport {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(config.connect_timeout)
-            .timeout(config.attempt_timeout)
             .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_while_idle(true)
             .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
             .https_only(!plain_http(config));
         let builder = if config.http1_only { builder.http1_only() } else { builder };
@@ -146,13 +153,23 @@ fn classify(error: &reqwest::Error) -> Loss {
     if error.is_builder() {
         return Loss::BeforeFirstByte;
     }
-    let tls = tls_fault(error);
-    match (error.is_connect(), tls) {
-        (true, None) => Loss::BeforeFirstByte,
-        (true, Some(TlsFault::Alert { .. })) => Loss::RefusedInHandshake,
-        (true, Some(TlsFault::Ours)) => Loss::ServerNotTrusted,
-        (false, Some(TlsFault::Alert { ends_handshake: true })) => Loss::RefusedInHandshake,
-        (false, _) => Loss::AfterFirstByte,
+    let fault = tls_fault(error);
+    if error.is_connect() { while_connecting(fault) } else { after_connecting(fault) }
+}
+
+fn while_connecting(fault: Option<TlsFault>) -> Loss {
+    match fault {
+        Some(TlsFault::Alert { .. }) => Loss::RefusedInHandshake,
+        Some(TlsFault::Untrusted) => Loss::ServerNotTrusted,
+        Some(TlsFault::Incompatible) => Loss::NothingInCommon,
+        Some(TlsFault::Other) | None => Loss::BeforeFirstByte,
+    }
+}
+
+fn after_connecting(fault: Option<TlsFault>) -> Loss {
+    match fault {
+        Some(TlsFault::Alert { about_certificate: true }) => Loss::RefusedInHandshake,
+        _ => Loss::AfterFirstByte,
     }
 }
 
@@ -160,14 +177,31 @@ fn classify(error: &reqwest::Error) -> Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TlsFault {
     /// The other side ended the connection with an alert.
-    Alert { ends_handshake: bool },
-    /// We ended it.
-    Ours,
+    Alert { about_certificate: bool },
+    /// We ended it, because of the other side's certificate.
+    Untrusted,
+    /// We ended it, because the two sides have no version or algorithm in common.
+    Incompatible,
+    /// It ended for another reason, such as bytes that are not TLS.
+    Other,
 }
 
-/// Alerts that end a handshake and cannot follow a request that was read.
-const HANDSHAKE_ALERTS: [AlertDescription; 15] = [
-    AlertDescription::HandshakeFailure,
+impl From<&rustls::Error> for TlsFault {
+    fn from(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::AlertReceived(alert) => {
+                Self::Alert { about_certificate: CERTIFICATE_ALERTS.contains(alert) }
+            }
+            rustls::Error::InvalidCertificate(_) => Self::Untrusted,
+            rustls::Error::PeerIncompatible(_) => Self::Incompatible,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The alerts by which a server refuses a client's certificate. Others can follow a request that was read, even those
+/// that belong to a handshake by their name: `AccessDenied` is a matter of policy, `DecryptError` of a broken record.
+const CERTIFICATE_ALERTS: [AlertDescription; 8] = [
     AlertDescription::NoCertificate,
     AlertDescription::BadCertificate,
     AlertDescription::UnsupportedCertificate,
@@ -175,13 +209,7 @@ const HANDSHAKE_ALERTS: [AlertDescription; 15] = [
     AlertDescription::CertificateExpired,
     AlertDescription::CertificateUnknown,
     AlertDescription::UnknownCA,
-    AlertDescription::AccessDenied,
-    AlertDescription::DecryptError,
-    AlertDescription::ProtocolVersion,
-    AlertDescription::InsufficientSecurity,
-    AlertDescription::UnrecognisedName,
     AlertDescription::CertificateRequired,
-    AlertDescription::NoApplicationProtocol,
 ];
 
 /// The first TLS error in the chain of sources. An `io::Error` hides what it wraps from `source()`, so it is asked.
@@ -191,12 +219,7 @@ fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
     for _ in 0..32 {
         let current = next?;
         if let Some(found) = current.downcast_ref::<rustls::Error>() {
-            return Some(match found {
-                rustls::Error::AlertReceived(alert) => {
-                    TlsFault::Alert { ends_handshake: HANDSHAKE_ALERTS.contains(alert) }
-                }
-                _ => TlsFault::Ours,
-            });
+            return Some(found.into());
         }
         let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = match wrapped {
@@ -216,7 +239,7 @@ fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
 fn told_as_text(text: &str) -> Option<TlsFault> {
     let alert = text.strip_prefix("received fatal alert: ")?;
     Some(TlsFault::Alert {
-        ends_handshake: HANDSHAKE_ALERTS.iter().any(|known| alert == format!("{known:?}")),
+        about_certificate: CERTIFICATE_ALERTS.iter().any(|known| alert == format!("{known:?}")),
     })
 }
 
@@ -228,21 +251,49 @@ mod tests {
 
     #[test]
     fn an_alert_is_known_by_type_and_by_text() {
-        for (alert, ends_handshake) in [
+        for (alert, about_certificate) in [
             (AlertDescription::UnknownCA, true),
             (AlertDescription::CertificateExpired, true),
+            (AlertDescription::HandshakeFailure, false),
+            (AlertDescription::AccessDenied, false),
+            (AlertDescription::DecryptError, false),
             (AlertDescription::InternalError, false),
             (AlertDescription::CloseNotify, false),
         ] {
             let typed = rustls::Error::AlertReceived(alert);
             let text = typed.to_string();
-            let expected = Some(TlsFault::Alert { ends_handshake });
+            let expected = Some(TlsFault::Alert { about_certificate });
             assert_eq!(tls_fault(&io::Error::other(typed)), expected, "{text}");
             assert_eq!(tls_fault(&io::Error::other(text.clone())), expected, "{text}");
+            let after = if about_certificate { Loss::RefusedInHandshake } else { Loss::AfterFirstByte };
+            assert_eq!(after_connecting(expected), after, "{text}");
+            assert_eq!(while_connecting(expected), Loss::RefusedInHandshake, "{text}");
         }
-        let ours = rustls::Error::General("x".to_owned());
-        assert_eq!(tls_fault(&io::Error::other(io::Error::other(ours))), Some(TlsFault::Ours));
         assert_eq!(tls_fault(&io::Error::other("connection reset")), None);
         assert_eq!(tls_fault(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+    }
+
+    #[test]
+    fn only_a_bad_certificate_is_a_matter_of_trust() {
+        for (error, loss) in [
+            (
+                rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer),
+                Loss::ServerNotTrusted,
+            ),
+            (
+                rustls::Error::PeerIncompatible(rustls::PeerIncompatible::NoCipherSuitesInCommon),
+                Loss::NothingInCommon,
+            ),
+            (
+                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                Loss::BeforeFirstByte,
+            ),
+            (rustls::Error::General("x".to_owned()), Loss::BeforeFirstByte),
+        ] {
+            let wrapped = io::Error::other(io::Error::other(error.clone()));
+            assert_eq!(while_connecting(tls_fault(&wrapped)), loss, "{error}");
+            assert_eq!(after_connecting(tls_fault(&wrapped)), Loss::AfterFirstByte, "{error}");
+        }
+        assert_eq!(while_connecting(None), Loss::BeforeFirstByte);
     }
 }

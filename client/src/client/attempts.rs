@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::chance;
+use crate::chance::Jitter;
 use crate::clock::Clock;
 use crate::error::{Context, Error, Loss};
 use crate::model::CorrelationId;
@@ -16,6 +16,7 @@ use crate::transport::{BodyFault, NoReply, Reply};
 pub(super) struct Attempts<'a> {
     clock: &'a Clock,
     policy: &'a RetryPolicy,
+    jitter: Jitter,
     attempt_timeout: Duration,
     /// On the clock's own count.
     deadline: Duration,
@@ -24,13 +25,16 @@ pub(super) struct Attempts<'a> {
     made: u32,
     /// Those of `made` that the policy does not count.
     uncounted: u32,
-    answer_was_lost: bool,
+    /// An earlier attempt may have been carried out.
+    in_doubt: bool,
+    last_error: Option<Error>,
 }
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(
         clock: &'a Clock,
         policy: &'a RetryPolicy,
+        jitter: Jitter,
         attempt_timeout: Duration,
         overall_timeout: Duration,
         operation: Operation,
@@ -39,13 +43,15 @@ impl<'a> Attempts<'a> {
         Self {
             clock,
             policy,
+            jitter,
             attempt_timeout,
             deadline: clock.elapsed().saturating_add(overall_timeout),
             operation,
             correlation,
             made: 0,
             uncounted: 0,
-            answer_was_lost: false,
+            in_doubt: false,
+            last_error: None,
         }
     }
 
@@ -53,37 +59,53 @@ impl<'a> Attempts<'a> {
         Context { operation: self.operation, correlation_id: self.correlation.clone(), attempts: self.made }
     }
 
-    fn remaining(&self) -> Duration {
+    /// The rest of the budget.
+    pub(super) fn remaining(&self) -> Duration {
         self.deadline.saturating_sub(self.clock.elapsed())
+    }
+
+    /// The part of it in which another attempt may begin. A creation is not sent into a rest that may be too short for
+    /// its answer: what was a plain refusal would end in doubt.
+    fn room(&self) -> Duration {
+        let reserve = if self.operation.is_creation() { self.attempt_timeout } else { Duration::ZERO };
+        self.remaining().saturating_sub(reserve)
     }
 
     /// Counts an attempt and says how long it may take.
     pub(super) fn begin(&mut self) -> Result<Duration, Error> {
-        let remaining = self.remaining();
-        if remaining.is_zero() {
-            return Err(Error::NoAnswer {
-                context: self.context(),
-                loss: Loss::BeforeFirstByte,
-                source: None,
-            });
+        if self.made > 0 && self.room().is_zero() {
+            return Err(self.out_of_time());
         }
         self.made = self.made.saturating_add(1);
-        Ok(self.attempt_timeout.min(remaining))
+        Ok(self.attempt_timeout.min(self.remaining()))
     }
 
-    /// The attempt that was just made does not count against the policy.
-    pub(super) fn do_not_count_the_last(&mut self) {
+    /// The last thing that is known of a call for which there is no time left.
+    pub(super) fn out_of_time(&self) -> Error {
+        self.last_error.clone().unwrap_or_else(|| Error::NoAnswer {
+            context: self.context(),
+            loss: if self.made == 0 { Loss::BeforeFirstByte } else { Loss::AfterFirstByte },
+            source: None,
+        })
+    }
+
+    fn failed(&mut self, error: Error) {
+        self.in_doubt |= retry::in_doubt(&error);
+        self.last_error = Some(error);
+    }
+
+    /// The attempt that ended with `error` is replayed at once and does not count against the policy.
+    pub(super) fn replay_uncounted(&mut self, error: Error) {
+        self.failed(error);
         self.uncounted = self.uncounted.saturating_add(1);
     }
 
     /// Waits before the next attempt, or gives the error back if there is to be none.
     pub(super) async fn pause_or_give_up(&mut self, error: Error) -> Result<(), Error> {
-        if matches!(error, Error::NoAnswer { loss: Loss::AfterFirstByte, .. }) {
-            self.answer_was_lost = true;
-        }
         let counted = self.made.saturating_sub(self.uncounted);
-        match self.policy.next(&error, counted, self.remaining(), chance::fraction()) {
+        match self.policy.next(&error, counted, self.room(), self.jitter.fraction()) {
             Some(pause) => {
+                self.failed(error);
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(attempt = self.made, pause_ms, "repeating");
                 self.clock.sleep(pause).await;
@@ -116,12 +138,14 @@ pub(super) fn judge<T>(
         Ok(reply) => {
             let status = reply.status.as_u16();
             tracing::debug!(attempt, status, "answered");
-            let gone = retry::is_already_gone(attempts.operation, status, attempts.answer_was_lost);
-            if reply.status.is_success() || gone {
-                success(attempts, reply, read)
-            } else {
-                Err(refusal(attempts, &reply))
+            if reply.status.is_success() {
+                return success(attempts, reply, read);
             }
+            let error = refusal(attempts, &reply);
+            if retry::is_already_gone(&error, attempts.in_doubt) {
+                return success(attempts, reply, read);
+            }
+            Err(error)
         }
     }
 }
@@ -134,8 +158,6 @@ fn success<T>(
     let status = reply.status.as_u16();
     let body = match reply.body {
         Ok(body) => body,
-        // A deletion is done once its status has arrived; its body says nothing.
-        Err(_) if attempts.operation == Operation::DeleteToken => Bytes::new(),
         Err(BodyFault::TooLarge { limit_bytes }) => {
             return Err(Error::Unreadable {
                 context: attempts.context(),

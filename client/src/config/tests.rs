@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::jwk::testing::jwk_pair;
 use crate::retry::RetryPolicy;
 
+#[expect(clippy::disallowed_methods, reason = "TLS goes by the present time")]
 fn now() -> time::OffsetDateTime {
     time::OffsetDateTime::now_utc()
 }

@@ -26,6 +26,14 @@ fn in_alphabet(text: &str, longest: usize) -> bool {
 /// The longest identifier that is taken from D1. Its patterns are documented, but a client must not insist on them.
 const LONGEST_RECEIVED: usize = 128;
 
+/// What D1 sent and what was stored of it must fit a path, whatever its length.
+fn from_d1(text: String, what: &'static str) -> Result<String, InvalidValue> {
+    if in_alphabet(&text, LONGEST_RECEIVED) {
+        return Ok(text);
+    }
+    Err(InvalidValue::new(what, "1 to 128 characters out of A-Z a-z 0-9 _ -"))
+}
+
 /// The identity that Thales gave to the merchant gateway: `^[A-Za-z0-9_-]{10}$` (\[D3\] \[D5\]).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GatewayId(String);
@@ -67,9 +75,13 @@ impl MerchantId {
         Err(InvalidValue::new("the merchant id", "11 characters out of A-Z a-z 0-9 _ -"))
     }
 
-    /// An identifier that D1 sent: any length that fits a path.
-    pub(crate) fn received(text: String) -> Option<Self> {
-        in_alphabet(&text, LONGEST_RECEIVED).then_some(Self(text))
+    /// Wraps an identifier that D1 sent and that was read back from one's own storage. Its length is D1's affair (contract
+    /// section 9), so that it may be longer or shorter than [`MerchantId::new`] admits.
+    ///
+    /// # Errors
+    /// The text is not 1 to 128 characters out of `A-Z a-z 0-9 _ -`, so that it does not fit a path.
+    pub fn from_stored(text: impl Into<String>) -> Result<Self, InvalidValue> {
+        from_d1(text.into(), "the merchant id").map(Self)
     }
 
     /// The identifier as text.
@@ -96,9 +108,13 @@ impl TokenId {
         Err(InvalidValue::new("the token id", "1 to 48 characters out of A-Z a-z 0-9 _ -"))
     }
 
-    /// An identifier that D1 sent: any length that fits a path.
-    pub(crate) fn received(text: String) -> Option<Self> {
-        in_alphabet(&text, LONGEST_RECEIVED).then_some(Self(text))
+    /// Wraps an identifier that D1 sent and that was read back from one's own storage. Its length is D1's affair (contract
+    /// section 9), so that it may be longer or shorter than [`TokenId::new`] admits.
+    ///
+    /// # Errors
+    /// The text is not 1 to 128 characters out of `A-Z a-z 0-9 _ -`, so that it does not fit a path.
+    pub fn from_stored(text: impl Into<String>) -> Result<Self, InvalidValue> {
+        from_d1(text.into(), "the token id").map(Self)
     }
 
     /// The identifier as text.
@@ -219,7 +235,12 @@ mod tests {
 
     #[test]
     fn a_received_identifier_may_have_another_length_but_must_fit_a_path() {
-        assert!(MerchantId::received("40000000080-long".to_owned()).is_some());
-        assert!(TokenId::received("../x".to_owned()).is_none());
+        for good in ["1", "40000000080-long", &"a".repeat(128)] {
+            assert_eq!(MerchantId::from_stored(good).expect(good).as_str(), good);
+            assert_eq!(TokenId::from_stored(good).expect(good).as_str(), good);
+        }
+        for bad in ["", "../x", "a b", &"a".repeat(129)] {
+            assert!(MerchantId::from_stored(bad).is_err() && TokenId::from_stored(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::id::{InvalidValue, MerchantId};
+use crate::json;
 
 /// A merchant to be registered (contract C16).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +47,16 @@ pub struct Merchant {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MerchantWire {
     merchant_id: String,
+    #[serde(default, deserialize_with = "json::lenient")]
     merchant_name: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     creation_timestamp: Option<String>,
 }
 
 impl MerchantWire {
     pub(crate) fn into_merchant(self) -> Option<Merchant> {
         Some(Merchant {
-            merchant_id: MerchantId::received(self.merchant_id)?,
+            merchant_id: MerchantId::from_stored(self.merchant_id).ok()?,
             merchant_name: self.merchant_name,
             creation_timestamp: self.creation_timestamp,
         })

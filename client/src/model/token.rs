@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::card::{Card, Dpan};
 use super::id::TokenId;
+use crate::json;
 
 /// Where the card's data come from (contract C17, values from \[S15\]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,19 +149,26 @@ impl NetworkToken {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TokenWire {
     token_id: String,
+    #[serde(default, deserialize_with = "json::lenient")]
     state: Option<TokenState>,
+    #[serde(default, deserialize_with = "json::lenient")]
     card_last_digits: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     card_expiry_date: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     token_last_digits: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     token_expiry_date: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     par: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     creation_timestamp: Option<String>,
 }
 
 impl TokenWire {
     pub(crate) fn into_token(self) -> Option<Token> {
         Some(Token {
-            token_id: TokenId::received(self.token_id)?,
+            token_id: TokenId::from_stored(self.token_id).ok()?,
             state: self.state,
             card_last_digits: self.card_last_digits,
             card_expiry_date: self.card_expiry_date,

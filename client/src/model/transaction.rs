@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::card::{Cryptogram, Dpan};
 use super::token::NetworkToken;
+use crate::json;
 
 /// What kind of payment is made (contract C19).
 ///
@@ -53,7 +54,9 @@ pub struct Payment {
 pub(crate) struct PaymentWire {
     pub(crate) transaction_id: String,
     pub(crate) encrypted_data: String,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(crate) eci: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(crate) cryptogram_expiry_date: Option<String>,
 }
 

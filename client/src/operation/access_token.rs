@@ -7,6 +7,7 @@ use http::{Method, Request, Response};
 use serde::Deserialize;
 
 use super::{Endpoints, Unclear, Unmade, answer, request};
+use crate::json;
 use crate::model::CorrelationId;
 use crate::secret::SecretText;
 
@@ -20,6 +21,8 @@ const LONGEST_LIFE_SECONDS: f64 = 24.0 * 60.0 * 60.0;
 pub(crate) struct AccessToken {
     pub(crate) bearer: SecretText,
     pub(crate) life: Duration,
+    /// The status of the answer that brought it.
+    pub(crate) status: u16,
 }
 
 pub(crate) fn access_token_request(
@@ -40,6 +43,7 @@ pub(crate) fn access_token_request(
 #[derive(Deserialize)]
 struct Wire {
     access_token: Option<SecretText>,
+    #[serde(default, deserialize_with = "json::lenient")]
     expires_in: Option<f64>,
 }
 
@@ -55,5 +59,5 @@ pub(crate) fn read_access_token(response: &Response<Bytes>) -> Result<AccessToke
         Some(seconds) if seconds > 0.0 => Duration::from_secs_f64(seconds.min(LONGEST_LIFE_SECONDS)),
         Some(_) => return Err(Unclear::Member("expires_in")),
     };
-    Ok(AccessToken { bearer, life })
+    Ok(AccessToken { bearer, life, status: response.status().as_u16() })
 }

@@ -58,8 +58,9 @@ pub(crate) struct ErrorObject {
 
 #[derive(Deserialize)]
 struct Wire {
-    #[serde(rename = "errorCode")]
+    #[serde(default, rename = "errorCode", deserialize_with = "json::lenient")]
     code: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     error: Option<String>,
 }
 
@@ -93,6 +94,10 @@ mod tests {
         assert_eq!(read.text.as_deref(), Some("exp"));
         let read = error_object(br#"{"error":"AUTHORIZER_UNAUTHORIZED"}"#);
         assert_eq!((read.code, read.text.as_deref()), (None, Some("AUTHORIZER_UNAUTHORIZED")));
+        for other in ["1", "{\"a\":[]}", "1e400", "null", "\"\\ud800\""] {
+            let read = error_object(format!(r#"{{"error":{other},"errorCode":"FORBIDDEN"}}"#).as_bytes());
+            assert_eq!((read.code, read.text), (Some(ErrorCode::Forbidden), None), "{other}");
+        }
         for none in
             [&b""[..], b"<html>", b"[]", b"{}", b"{\"errorCode\":1}", b"{\"errorCode\":\"\"}", b"\xff"]
         {

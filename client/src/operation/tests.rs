@@ -103,6 +103,7 @@ fn an_access_token_is_read_whatever_is_optional() {
     assert_eq!(life(r#"{"access_token":"x","expires_in":900}"#), Ok(Duration::from_secs(900)));
     assert_eq!(life(r#"{"access_token":"x","expires_in":900.0}"#), Ok(Duration::from_secs(900)));
     assert_eq!(life(r#"{"access_token":"x"}"#), Ok(Duration::from_secs(900)));
+    assert_eq!(life(r#"{"access_token":"x","expires_in":"60"}"#), Ok(Duration::from_secs(900)));
     assert_eq!(life(r#"{"access_token":"x","expires_in":1e300}"#), Ok(Duration::from_secs(86_400)));
     for useless in [
         r#"{"expires_in":900}"#,
@@ -143,6 +144,28 @@ fn a_merchant_and_a_token_are_useless_without_their_id_alone() {
     assert_eq!(token.par.as_deref(), Some("P"));
     assert!(read_token(&answer(r#"{"tokenId":"t","state":"NEW_STATE"}"#)).is_ok());
     assert!(read_token(&answer(r#"{"state":"ACTIVE"}"#)).is_err());
+}
+
+#[test]
+fn a_member_of_another_type_costs_only_itself_unless_it_is_needed() {
+    let (public, own) = keys();
+    for other in ["1", "1e400", "[\"x\"]", "{}", "null", "true", "\"\\ud800\""] {
+        let token = read_token(&answer(format!(
+            r#"{{"tokenId":"t","state":{other},"cardLastDigits":{other},"par":{other},"tokenExpiryDate":"1131"}}"#
+        )))
+        .expect(other);
+        assert_eq!((token.state, token.card_last_digits, token.par), (None, None, None), "{other}");
+        assert_eq!(token.token_expiry_date.as_deref(), Some("1131"));
+        let body =
+            format!(r#"{{"merchantId":"10610027312","merchantName":{other},"creationTimestamp":{other}}}"#);
+        assert_eq!(read_merchant(&answer(body)).expect(other).merchant_name, None);
+        let sealed = jwe::seal(br#"{"dpan":"1","exp":"1131","cryptogram":"AA=="}"#, &public).expect("sealed");
+        let body = format!(
+            r#"{{"transactionId":"x","encryptedData":"{sealed}","eci":{other},"cryptogramExpiryDate":{other}}}"#
+        );
+        assert_eq!(read_payment(&answer(body), &own).expect(other).eci, None);
+        assert!(read_token(&answer(format!(r#"{{"tokenId":{other}}}"#))).is_err(), "{other}");
+    }
 }
 
 fn keys() -> (RecipientKey, OwnKey) {

@@ -1,7 +1,8 @@
 //! createToken, getToken, createTransaction, deleteToken (contract C17 to C20).
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
+use serde::de::IgnoredAny;
 
 use super::{Endpoints, Unclear, Unmade, answer, request};
 use crate::jwk::OwnKey;
@@ -94,7 +95,11 @@ pub(crate) fn delete_token(
     request(Method::DELETE, &url, correlation, None)
 }
 
-/// Any success will do; whatever body there is says nothing that is needed.
-pub(crate) fn read_deleted(_response: &Response<Bytes>) -> Result<(), Unclear> {
-    Ok(())
+/// 204, or any success with an empty body or JSON, whatever it says. Something else, such as a page of HTML, is not
+/// from D1.
+pub(crate) fn read_deleted(response: &Response<Bytes>) -> Result<(), Unclear> {
+    if response.status() == StatusCode::NO_CONTENT || response.body().trim_ascii().is_empty() {
+        return Ok(());
+    }
+    answer::body::<IgnoredAny>(response).map(drop)
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::answer::Refusal;
 use super::memory::{DoneEvents, EventKey, Turns};
 use super::notification::{Freshness, Notification};
-use super::order::{Position, is_older};
 use super::store::{TokenKey, TokenRecord, TokenStore};
 use super::{HandlerError, NotificationHandler};
 
@@ -49,30 +49,33 @@ impl Deliveries {
     }
 
     /// Works on a delivery in a task of its own, so that neither a caller who hangs up nor a handler that panics
-    /// leaves it half done.
-    pub(super) async fn deliver(
-        self: &Arc<Self>,
-        notification: Notification,
-        event: EventKey,
-    ) -> Result<(), Refusal> {
+    /// leaves it half done. `read` makes the notification out of the request; it has a place by then, and the time is
+    /// that of both: D1 waits for the answer, not for a part of it.
+    pub(super) async fn deliver<F>(self: &Arc<Self>, read: F) -> Result<(), Refusal>
+    where
+        F: Future<Output = Result<(Notification, EventKey), Refusal>> + Send + 'static,
+    {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             tracing::warn!("too many deliveries at once");
             return Err(Refusal::Unavailable);
         };
         let own = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        let task = async move {
             let _place = place;
-            tokio::time::timeout(own.timeout, own.work(&notification, event)).await
-        });
-        match task.await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(failure))) => {
-                let cause = std::error::Error::source(&failure).map(ToString::to_string);
-                tracing::warn!(%failure, cause, "the delivery has to come again");
-                Err(Refusal::Unavailable)
-            }
+            let whole = async {
+                let (notification, event) = read.await?;
+                own.work(&notification, event).await.map_err(|failure| {
+                    let cause = std::error::Error::source(&failure).map(ToString::to_string);
+                    tracing::warn!(%failure, cause, "the delivery has to come again");
+                    Refusal::Unavailable
+                })
+            };
+            tokio::time::timeout(own.timeout, whole).await
+        };
+        match tokio::spawn(task.in_current_span()).await {
+            Ok(Ok(result)) => result,
             Ok(Err(_)) => {
-                tracing::warn!("store and handler took too long; the delivery has to come again");
+                tracing::warn!("body, store and handler took too long; the delivery has to come again");
                 Err(Refusal::Unavailable)
             }
             Err(_) => {
@@ -94,18 +97,12 @@ impl Deliveries {
             return Ok(());
         }
         let known = self.store.get(&key).await.map_err(Failure::Store)?;
-        let news = Position {
-            sequence: notification.sequence,
-            timestamp: notification.last_update_timestamp.as_deref(),
-        };
-        let stale = known.is_some_and(|record| is_older(&news, &record.position()));
-        let freshness = if stale {
-            Freshness::Stale
-        } else {
-            // Before the handler, which may want to read it. Doing it again does no harm, should the handler fail.
-            self.store.apply(&key, &TokenRecord::from(notification)).await.map_err(Failure::Store)?;
-            Freshness::Current
-        };
+        let news = TokenRecord::from(notification);
+        let stale = known.is_some_and(|known| news.position.is_older_than(&known.position));
+        // Before the handler, which may want to read it. Doing it again does no harm, should the handler fail. A late
+        // event goes in as well: it may be the only one that carries the present DPAN.
+        self.store.apply(&key, &news).await.map_err(Failure::Store)?;
+        let freshness = if stale { Freshness::Stale } else { Freshness::Current };
         self.handler.handle(notification, freshness).await.map_err(Failure::Handler)?;
         self.done.insert(event);
         tracing::info!(stale, "handled");

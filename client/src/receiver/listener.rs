@@ -47,6 +47,36 @@ impl Default for ListenerLimits {
     }
 }
 
+impl ListenerLimits {
+    /// Sets [`ListenerLimits::max_connections`].
+    #[must_use]
+    pub fn with_max_connections(mut self, count: usize) -> Self {
+        self.max_connections = count;
+        self
+    }
+
+    /// Sets [`ListenerLimits::handshake_timeout`].
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets [`ListenerLimits::header_timeout`].
+    #[must_use]
+    pub fn with_header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
+        self
+    }
+
+    /// Sets [`ListenerLimits::drain_timeout`].
+    #[must_use]
+    pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+}
+
 /// Why the listener could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

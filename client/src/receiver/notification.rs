@@ -59,10 +59,12 @@ impl<'de> Deserialize<'de> for EventType {
 
 /// Whether a notification is news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Freshness {
-    /// It is the newest known of its token; the store has been updated.
+    /// It is the newest known of its token.
     Current,
-    /// A newer one came before it; the store has been left alone (contract C35).
+    /// Something newer is known already, so that the token's state is not what it says (contract C35). The store has
+    /// taken from it only what nothing newer says.
     Stale,
 }
 
@@ -104,16 +106,26 @@ pub struct Notification {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Wire {
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) event_id: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) event_type: Option<EventType>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) state: Option<TokenState>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) card_last_digits: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) card_expiry_date: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) token_last_digits: Option<String>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) token_expiry_date: Option<String>,
     /// A number in whatever way it is written; see [`whole`].
+    #[serde(default, deserialize_with = "json::lenient")]
     sequence: Option<f64>,
+    #[serde(default, deserialize_with = "json::lenient")]
     pub(super) last_update_timestamp: Option<String>,
+    /// The one member that nobody can do without where it is sent, and so the one whose type is insisted on.
     #[serde(rename = "encryptedData")]
     pub(super) sealed: Option<String>,
 }
@@ -147,9 +159,16 @@ mod tests {
 
     #[test]
     fn a_sequence_is_a_whole_number_or_nothing() {
-        for (text, expected) in
-            [("1", Some(1)), ("7.0", Some(7)), ("7.5", None), ("-1", None), ("1e300", None), ("null", None)]
-        {
+        for (text, expected) in [
+            ("1", Some(1)),
+            ("7.0", Some(7)),
+            ("7.5", None),
+            ("-1", None),
+            ("1e300", None),
+            ("1e400", None),
+            ("\"7\"", None),
+            ("null", None),
+        ] {
             let wire = Wire::read(format!("{{\"sequence\":{text}}}").as_bytes()).expect("read");
             assert_eq!(wire.sequence(), expected, "{text}");
         }

@@ -1,23 +1,51 @@
 //! Which of two events of a token is the newer one (contract C35). Pure.
 
-use std::cmp::Ordering;
-
-/// What tells events of one token apart in time.
+/// How new something is that is known of a token: which event it goes back to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Position<'a> {
-    pub(super) sequence: Option<u64>,
-    pub(super) timestamp: Option<&'a str>,
+#[non_exhaustive]
+pub struct Position {
+    /// The `sequence` of the newest event that went in; absent before the first.
+    pub sequence: Option<u64>,
+    /// The timestamp of the newest event that went in, RFC 3339, as D1 sent it.
+    pub timestamp: Option<String>,
+    /// True if D1 was asked after that event had gone in: newer than the event, older than the one after it.
+    pub fetched: bool,
 }
 
-/// Whether `new` is older than `known`. By `sequence` where both have one, else by timestamp where both have one that
-/// can be read; without either, what arrives is taken for news.
-pub(super) fn is_older(new: &Position<'_>, known: &Position<'_>) -> bool {
-    if let (Some(new), Some(known)) = (new.sequence, known.sequence) {
-        return new < known;
+impl Position {
+    /// Whether this is older than `known`: the one rule by which an event is stale and by which a store keeps what it
+    /// has. By `sequence` where both have one, else by timestamp where both have one that can be read. What has
+    /// neither, such as the answer to a creation, is older than what has; beyond that, what arrives is taken for news.
+    pub(super) fn is_older_than(&self, known: &Self) -> bool {
+        if let (Some(own), Some(known_sequence)) = (self.sequence, known.sequence) {
+            return (own, self.fetched) < (known_sequence, known.fetched);
+        }
+        if self.is_undated() || known.is_undated() {
+            return self.is_undated() && !known.is_undated();
+        }
+        match (self.instant(), known.instant()) {
+            (Some(own), Some(known_instant)) => (own, self.fetched) < (known_instant, known.fetched),
+            _ => false,
+        }
     }
-    match (new.timestamp.and_then(instant), known.timestamp.and_then(instant)) {
-        (Some(new), Some(known)) => new.cmp(&known) == Ordering::Less,
-        _ => false,
+
+    /// Takes in that `other` is known too, which is the older one or not.
+    pub(super) fn absorb(&mut self, other: &Self, other_is_older: bool) {
+        self.sequence = self.sequence.max(other.sequence);
+        if other.timestamp.is_some() && (self.timestamp.is_none() || !other_is_older) {
+            self.timestamp.clone_from(&other.timestamp);
+        }
+        if !other_is_older {
+            self.fetched = other.fetched;
+        }
+    }
+
+    fn is_undated(&self) -> bool {
+        self.sequence.is_none() && self.timestamp.is_none()
+    }
+
+    fn instant(&self) -> Option<(i64, u32)> {
+        self.timestamp.as_deref().and_then(instant)
     }
 }
 
@@ -85,8 +113,12 @@ mod tests {
 
     use super::*;
 
-    fn at(sequence: Option<u64>, timestamp: Option<&str>) -> Position<'_> {
-        Position { sequence, timestamp }
+    fn at(sequence: Option<u64>, timestamp: Option<&str>) -> Position {
+        Position { sequence, timestamp: timestamp.map(str::to_owned), fetched: false }
+    }
+
+    fn fetched(position: Position) -> Position {
+        Position { fetched: true, ..position }
     }
 
     #[test]
@@ -110,13 +142,29 @@ mod tests {
     #[test]
     fn the_sequence_decides_and_the_timestamp_stands_in() {
         let (early, late) = (Some("2026-01-01T00:00:00Z"), Some("2026-01-01T00:00:01Z"));
-        assert!(is_older(&at(Some(1), late), &at(Some(2), early)));
-        assert!(!is_older(&at(Some(2), early), &at(Some(2), late)));
-        assert!(!is_older(&at(Some(3), early), &at(Some(2), late)));
-        assert!(is_older(&at(None, early), &at(Some(2), late)));
-        assert!(!is_older(&at(None, late), &at(Some(2), early)));
-        assert!(!is_older(&at(None, None), &at(Some(2), late)));
-        assert!(!is_older(&at(Some(1), Some("junk")), &at(None, late)));
+        for (new, known, older) in [
+            (at(Some(1), late), at(Some(2), early), true),
+            (at(Some(2), early), at(Some(2), late), false),
+            (at(Some(3), early), at(Some(2), late), false),
+            (at(None, early), at(Some(2), late), true),
+            (at(None, late), at(Some(2), early), false),
+            (at(None, None), at(Some(2), late), true),
+            (at(None, None), at(None, None), false),
+            (at(Some(1), None), at(None, None), false),
+            (at(Some(1), Some("junk")), at(None, late), false),
+        ] {
+            assert_eq!(new.is_older_than(&known), older, "{new:?} {known:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_fetched_stands_between_two_events() {
+        for at in [|n: u64| at(Some(n), None), |n: u64| at(None, Some(&format!("2026-01-01T00:00:0{n}Z")))] {
+            assert!(at(2).is_older_than(&fetched(at(2))));
+            assert!(!fetched(at(2)).is_older_than(&at(2)));
+            assert!(!at(3).is_older_than(&fetched(at(2))));
+            assert!(fetched(at(2)).is_older_than(&at(3)));
+        }
     }
 
     proptest! {

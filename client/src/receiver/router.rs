@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
@@ -27,60 +29,66 @@ use crate::model::{CorrelationId, GatewayId, MerchantId, NetworkToken, TokenId};
 use crate::operation::{CORRELATION_HEADER, opened};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Shared {
     gateway: GatewayId,
     own_key: OwnKey,
-    trusted_proxy: bool,
-    issuer: Option<Issuer>,
+    issuer: Option<Arc<Issuer>>,
     deliveries: Arc<Deliveries>,
 }
 
+/// What the token endpoint needs.
+#[derive(Clone)]
+struct TokenEndpoint {
+    issuer: Arc<Issuer>,
+    timeout: Duration,
+}
+
 pub(super) fn build(receiver: Receiver) -> Router {
-    let issuer = receiver.client_credentials.map(|credentials| Issuer::new(credentials, receiver.clock));
-    let issues = issuer.is_some();
-    let shared = Arc::new(Shared {
+    let issuer =
+        receiver.client_credentials.map(|credentials| Arc::new(Issuer::new(credentials, receiver.clock)));
+    let timeout = receiver.handler_timeout;
+    let shared = Shared {
         gateway: receiver.gateway,
         own_key: receiver.own_key,
-        trusted_proxy: receiver.trusted_proxy,
-        issuer,
+        issuer: issuer.clone(),
         deliveries: Arc::new(Deliveries::new(
             receiver.handler,
             receiver.store,
             receiver.remembered_events,
             receiver.concurrent_deliveries,
-            receiver.handler_timeout,
+            timeout,
         )),
-    });
-    let router = Router::new().route(
+    };
+    let mut router = Router::new().route(
         "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update",
-        post(notify),
+        post(notify).with_state(Arc::new(shared)),
     );
-    let router = if issues { router.route("/oauth2/token", post(token)) } else { router };
-    router.with_state(shared)
-}
-
-impl Shared {
-    fn check_peer(&self, request: &Request<Body>) -> Result<(), Refusal> {
-        if self.trusted_proxy || request.extensions().get::<PeerCertificate>().is_some() {
-            return Ok(());
-        }
-        Err(Refusal::NoCertificate)
+    if let Some(issuer) = issuer {
+        router = router.route("/oauth2/token", post(token).with_state(TokenEndpoint { issuer, timeout }));
     }
+    router.route_layer(middleware::from_fn_with_state(receiver.trusted_proxy, admit))
 }
 
-async fn token(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
+/// Who has shown no certificate learns nothing else, not even whether the path is well formed.
+async fn admit(State(trusted_proxy): State<bool>, request: Request<Body>, next: Next) -> Response {
     let correlation = correlation(request.headers());
+    let response = if trusted_proxy || request.extensions().get::<PeerCertificate>().is_some() {
+        next.run(request).await
+    } else {
+        Refusal::NoCertificate.into_response()
+    };
+    echoed(response, correlation.as_ref())
+}
+
+async fn token(State(endpoint): State<TokenEndpoint>, request: Request<Body>) -> Response {
     let answer = async {
-        shared.check_peer(&request)?;
-        let issuer = shared.issuer.as_ref().ok_or(Refusal::NotFound)?;
         let (head, body) = request.into_parts();
-        issuer.issue(&head.headers, &read_body(body).await?)
+        let body = tokio::time::timeout(endpoint.timeout, read_body(body));
+        endpoint.issuer.issue(&head.headers, &body.await.unwrap_or(Err(Refusal::Unavailable))?)
     }
     .await;
-    let response = match answer {
+    match answer {
         Ok(answer) => {
             let mut response = (StatusCode::OK, answer.as_str().to_owned()).into_response();
             let headers = response.headers_mut();
@@ -89,13 +97,12 @@ async fn token(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Res
             response
         }
         Err(refusal) => refusal.into_response(),
-    };
-    echoed(response, correlation.as_ref())
+    }
 }
 
 async fn notify(
     State(shared): State<Arc<Shared>>,
-    Path((gateway, merchant, token)): Path<(String, String, String)>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
     request: Request<Body>,
 ) -> Response {
     let correlation = correlation(request.headers());
@@ -105,14 +112,16 @@ async fn notify(
         event_id = tracing::field::Empty,
         status = tracing::field::Empty,
     );
-    let path = Target { gateway, merchant, token };
-    let answer = receive(&shared, path, correlation.clone(), request).instrument(span.clone()).await;
-    let response = match answer {
+    let answer = async {
+        let Path((gateway, merchant, token)) = path.map_err(|_| Refusal::Format("path"))?;
+        receive(shared, Target { gateway, merchant, token }, correlation, request).await
+    };
+    let response = match answer.instrument(span.clone()).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.into_response(),
     };
     span.record("status", response.status().as_u16());
-    echoed(response, correlation.as_ref())
+    response
 }
 
 /// The path as it came.
@@ -123,12 +132,11 @@ struct Target {
 }
 
 async fn receive(
-    shared: &Shared,
+    shared: Arc<Shared>,
     path: Target,
     correlation: Option<CorrelationId>,
     request: Request<Body>,
 ) -> Result<(), Refusal> {
-    shared.check_peer(&request)?;
     if let Some(issuer) = &shared.issuer
         && !issuer.admits(request.headers())
     {
@@ -139,20 +147,32 @@ async fn receive(
     }
     let key = TokenKey {
         gateway_id: shared.gateway.clone(),
-        merchant_id: MerchantId::received(path.merchant).ok_or(Refusal::Format("merchantId"))?,
-        token_id: TokenId::received(path.token).ok_or(Refusal::Format("tokenId"))?,
+        merchant_id: MerchantId::from_stored(path.merchant).map_err(|_| Refusal::Format("merchantId"))?,
+        token_id: TokenId::from_stored(path.token).map_err(|_| Refusal::Format("tokenId"))?,
     };
-    let body = read_body(request.into_body()).await?;
-    let wire = Wire::read(&body).map_err(|fault| {
+    let deliveries = Arc::clone(&shared.deliveries);
+    let read = async move {
+        let body = read_body(request.into_body()).await?;
+        notification(&body, key, correlation, &shared.own_key)
+    };
+    deliveries.deliver(read).await
+}
+
+fn notification(
+    body: &[u8],
+    key: TokenKey,
+    correlation: Option<CorrelationId>,
+    own_key: &OwnKey,
+) -> Result<(Notification, EventKey), Refusal> {
+    let wire = Wire::read(body).map_err(|fault| {
         tracing::warn!(%fault, "the body cannot be read");
         Refusal::Format("body")
     })?;
     if let Some(id) = &wire.event_id {
         tracing::Span::current().record("event_id", id.as_str());
     }
-    let event = EventKey::new(&key, wire.event_id.as_deref(), wire.last_update_timestamp.as_deref(), &body);
-    let notification = read(wire, key, correlation, &shared.own_key)?;
-    shared.deliveries.deliver(notification, event).await
+    let event = EventKey::new(&key, wire.event_id.as_deref(), wire.last_update_timestamp.as_deref(), body);
+    Ok((read(wire, key, correlation, own_key)?, event))
 }
 
 fn read(
@@ -186,13 +206,12 @@ fn read(
     })
 }
 
-/// The whole body, within its size and its time.
+/// The whole body, within its size. A body that breaks off is the network's fault, not D1's: it may come again.
 async fn read_body(body: Body) -> Result<Bytes, Refusal> {
-    let limited = Limited::new(body, MAX_BODY_BYTES);
-    match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(Refusal::Format("body")),
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Err(_) => Err(Refusal::Unavailable),
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::BoxFuture;
 use super::notification::Notification;
-use super::order::{Position, is_older};
-use crate::model::{GatewayId, MerchantId, NetworkToken, Token, TokenDetails, TokenId, TokenState};
+use super::order::Position;
+use crate::model::{GatewayId, MerchantId, NetworkToken, Payment, Token, TokenDetails, TokenId, TokenState};
 
 /// Which token a record is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,22 +36,18 @@ pub struct TokenRecord {
     pub token_expiry_date: Option<String>,
     /// DPAN and expiry date for the next payment. A real store keeps these encrypted.
     pub network_token: Option<NetworkToken>,
-    /// The `sequence` of the newest event that went in; absent before the first.
-    pub sequence: Option<u64>,
-    /// The timestamp of the newest event that went in.
-    pub last_update_timestamp: Option<String>,
+    /// How new all of this is, but for `network_token`.
+    pub position: Position,
+    /// How new `network_token` is: only those events carry one that have changed it (contract C22).
+    pub network_token_position: Position,
 }
 
 impl TokenRecord {
-    /// Takes in what another record of the same token knows. Where both know something, the newer one is right: by
-    /// `sequence`, else by timestamp; a record without either, such as one made from an answer of D1, is the older one.
-    /// What only one of them knows is kept, so that it does not matter which of them was written first.
+    /// Takes in what another record of the same token knows. Where both know something, the newer one is right, see
+    /// [`Position`]; the DPAN has a position of its own, since a late event may be the only one that carries it. What
+    /// only one of them knows is kept, so that it does not matter which of them was written first.
     pub fn absorb(&mut self, other: &Self) {
-        let other_is_older = match (self.is_dated(), other.is_dated()) {
-            (true, false) => true,
-            (false, _) => false,
-            (true, true) => is_older(&other.position(), &self.position()),
-        };
+        let other_is_older = other.position.is_older_than(&self.position);
         let pick = |own: &mut Option<String>, theirs: &Option<String>| {
             if theirs.is_some() && (own.is_none() || !other_is_older) {
                 own.clone_from(theirs);
@@ -61,22 +57,37 @@ impl TokenRecord {
         pick(&mut self.card_expiry_date, &other.card_expiry_date);
         pick(&mut self.token_last_digits, &other.token_last_digits);
         pick(&mut self.token_expiry_date, &other.token_expiry_date);
-        pick(&mut self.last_update_timestamp, &other.last_update_timestamp);
         if other.state.is_some() && (self.state.is_none() || !other_is_older) {
             self.state.clone_from(&other.state);
         }
-        if other.network_token.is_some() && (self.network_token.is_none() || !other_is_older) {
-            self.network_token.clone_from(&other.network_token);
+        self.position.absorb(&other.position, other_is_older);
+        if other.network_token.is_some() {
+            let other_is_older = other.network_token_position.is_older_than(&self.network_token_position);
+            if self.network_token.is_none() || !other_is_older {
+                self.network_token.clone_from(&other.network_token);
+                self.network_token_position.clone_from(&other.network_token_position);
+            }
         }
-        self.sequence = self.sequence.max(other.sequence);
     }
 
-    pub(super) fn position(&self) -> Position<'_> {
-        Position { sequence: self.sequence, timestamp: self.last_update_timestamp.as_deref() }
-    }
-
-    fn is_dated(&self) -> bool {
-        self.sequence.is_some() || self.last_update_timestamp.is_some()
+    /// Dates a record that was made from an answer of D1 by what was in the store *before* D1 was asked. It is then
+    /// right against all that was known, even where notifications were lost, and yields to what has arrived since.
+    ///
+    /// ```
+    /// # use d1_client::{Client, Error, receiver::{StoreError, TokenKey, TokenRecord, TokenStore}};
+    /// # async fn refetch(client: &Client, store: &dyn TokenStore, key: &TokenKey) -> Result<(), StoreError> {
+    /// let known = store.get(key).await?;
+    /// let details = client.get_token(&key.merchant_id, &key.token_id, None).await?;
+    /// store.apply(key, &TokenRecord::from(&details).as_of(known.as_ref())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn as_of(mut self, known: Option<&Self>) -> Self {
+        let known = known.map(|known| known.position.clone()).unwrap_or_default();
+        self.position = Position { fetched: true, ..known };
+        self.network_token_position = self.position.clone();
+        self
     }
 }
 
@@ -99,8 +110,19 @@ impl From<&TokenDetails> for TokenRecord {
     }
 }
 
+impl From<&Payment> for TokenRecord {
+    fn from(payment: &Payment) -> Self {
+        Self { network_token: Some(payment.network_token.clone()), ..Self::default() }
+    }
+}
+
 impl From<&Notification> for TokenRecord {
     fn from(notification: &Notification) -> Self {
+        let position = Position {
+            sequence: notification.sequence,
+            timestamp: notification.last_update_timestamp.clone(),
+            fetched: false,
+        };
         Self {
             state: notification.state.clone(),
             card_last_digits: notification.card_last_digits.clone(),
@@ -108,8 +130,8 @@ impl From<&Notification> for TokenRecord {
             token_last_digits: notification.token_last_digits.clone(),
             token_expiry_date: notification.token_expiry_date.clone(),
             network_token: notification.network_token.clone(),
-            sequence: notification.sequence,
-            last_update_timestamp: notification.last_update_timestamp.clone(),
+            network_token_position: position.clone(),
+            position,
         }
     }
 }
@@ -119,8 +141,9 @@ pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where tokens are kept. Implement it on a database for a gateway that stores and updates.
 ///
-/// The receiver calls both methods on notifications; the gateway itself calls `apply` after it has created or fetched
-/// a token, and `get` before a payment.
+/// The receiver calls both methods on notifications; the gateway itself calls `apply` after it has created a token, a
+/// payment or fetched a token (see [`TokenRecord::as_of`]), and `get` before a payment. Every member of a record has to
+/// be stored, its positions too: they say which of two writers is right.
 pub trait TokenStore: Send + Sync + 'static {
     /// The record of a token, if there is one.
     fn get<'a>(&'a self, key: &'a TokenKey) -> BoxFuture<'a, Result<Option<TokenRecord>, StoreError>>;
@@ -213,13 +236,26 @@ mod tests {
     use super::*;
     use crate::model::Dpan;
 
+    fn network_token(number: u32) -> NetworkToken {
+        NetworkToken::new(Dpan::new(format!("99999900{number:08}")), "1131")
+    }
+
     fn record(sequence: Option<u64>, state: Option<&str>, dpan: Option<u32>) -> TokenRecord {
+        let position = Position { sequence, ..Position::default() };
         TokenRecord {
-            sequence,
             state: state.map(|text| TokenState::from(text.to_owned())),
-            network_token: dpan
-                .map(|number| NetworkToken::new(Dpan::new(format!("99999900{number:08}")), "1131")),
+            network_token: dpan.map(network_token),
+            network_token_position: dpan.map(|_| position.clone()).unwrap_or_default(),
+            position,
             ..TokenRecord::default()
+        }
+    }
+
+    fn key(token: &str) -> TokenKey {
+        TokenKey {
+            gateway_id: GatewayId::new("MGW_000001").expect("an id"),
+            merchant_id: MerchantId::new("10610027312").expect("an id"),
+            token_id: TokenId::new(token).expect("an id"),
         }
     }
 
@@ -236,14 +272,55 @@ mod tests {
         assert!(one.network_token.is_some());
     }
 
+    #[test]
+    fn a_late_event_brings_the_dpan_that_no_other_one_carries() {
+        let mut kept = record(None, Some("ACTIVE"), Some(1));
+        kept.absorb(&record(Some(2), Some("SUSPENDED"), None));
+        kept.absorb(&record(Some(1), Some("ACTIVE"), Some(2)));
+        assert_eq!(kept.state, Some(TokenState::Suspended));
+        assert_eq!(kept.network_token, Some(network_token(2)));
+    }
+
+    #[test]
+    fn what_was_fetched_repairs_the_store_and_yields_to_what_came_meanwhile() {
+        let known = record(Some(5), Some("SUSPENDED"), Some(5));
+        let fetched = record(None, Some("ACTIVE"), Some(7)).as_of(Some(&known));
+        let mut kept = known.clone();
+        kept.absorb(&fetched);
+        assert_eq!(
+            (kept.state.clone(), kept.network_token.clone()),
+            (fetched.state.clone(), Some(network_token(7)))
+        );
+        // An event from before the call that is delivered again changes nothing; the next one does.
+        kept.absorb(&known);
+        assert_eq!(kept.state, Some(TokenState::Active));
+        kept.absorb(&record(Some(6), Some("DELETED"), None));
+        assert_eq!((kept.state, kept.network_token), (Some(TokenState::Deleted), Some(network_token(7))));
+
+        let mut overtaken = known.clone();
+        overtaken.absorb(&record(Some(6), Some("DELETED"), None));
+        overtaken.absorb(&fetched);
+        assert_eq!(overtaken.state, Some(TokenState::Deleted));
+        assert_eq!(overtaken.network_token, Some(network_token(7)));
+    }
+
+    #[test]
+    fn a_payment_makes_its_dpan_known() {
+        let payment = Payment {
+            transaction_id: "tx-1".to_owned(),
+            network_token: network_token(3),
+            cryptogram: serde_json::from_str("\"AAECAw==\"").expect("a cryptogram"),
+            eci: None,
+            cryptogram_expiry_date: None,
+        };
+        let mut kept = record(None, Some("ACTIVE"), None);
+        kept.absorb(&TokenRecord::from(&payment));
+        assert_eq!((kept.state, kept.network_token), (Some(TokenState::Active), Some(network_token(3))));
+    }
+
     #[tokio::test]
     async fn a_bounded_store_forgets_the_token_that_came_first() {
         let store = MemoryStore::bounded(2);
-        let key = |token: &str| TokenKey {
-            gateway_id: GatewayId::new("MGW_000001").expect("an id"),
-            merchant_id: MerchantId::new("10610027312").expect("an id"),
-            token_id: TokenId::new(token).expect("an id"),
-        };
         for token in ["a", "b", "a", "c"] {
             store.apply(&key(token), &record(Some(1), None, None)).await.expect("applied");
         }
@@ -252,15 +329,38 @@ mod tests {
         assert!(store.get(&key("c")).await.expect("read").is_some());
     }
 
+    /// A legal history: events in the order of their numbers, of which some carry a DPAN, and the creation before all.
+    fn history() -> impl Strategy<Value = Vec<TokenRecord>> {
+        let event = (prop_oneof![Just("ACTIVE"), Just("SUSPENDED"), Just("NEW")], any::<bool>());
+        (any::<bool>(), proptest::collection::vec(event, 1..8)).prop_map(|(dpan, events)| {
+            let created = record(None, Some("ACTIVE"), dpan.then_some(0));
+            let numbered = events.into_iter().zip(1_u32..);
+            let events = numbered.map(|((state, dpan), number)| {
+                record(Some(u64::from(number)), Some(state), dpan.then_some(number))
+            });
+            std::iter::once(created).chain(events).collect()
+        })
+    }
+
     proptest! {
         #[test]
-        fn any_order_of_events_leaves_the_newest_values(order in Just((1_u64..8).collect::<Vec<_>>()).prop_shuffle()) {
+        fn any_order_repetition_and_redelivery_of_a_history_converges(
+            (history, arrivals) in history().prop_flat_map(|history| {
+                let all: Vec<usize> = (0..history.len()).collect();
+                let again = proptest::collection::vec(0..history.len(), 0..8);
+                let arrivals = again.prop_map(move |again| [all.clone(), again].concat()).prop_shuffle();
+                (Just(history), arrivals)
+            }),
+        ) {
             let mut kept = TokenRecord::default();
-            for sequence in &order {
-                let number = u32::try_from(*sequence).expect("small");
-                kept.absorb(&record(Some(*sequence), Some("ACTIVE"), Some(number)));
+            for index in arrivals {
+                kept.absorb(&history[index]);
             }
-            prop_assert_eq!(kept, record(Some(7), Some("ACTIVE"), Some(7)));
+            let newest = history.last().expect("the creation at least");
+            prop_assert_eq!(&kept.state, &newest.state);
+            prop_assert_eq!(kept.position.sequence, newest.position.sequence);
+            let last_with_dpan = history.iter().rev().find(|record| record.network_token.is_some());
+            prop_assert_eq!(kept.network_token, last_with_dpan.and_then(|record| record.network_token.clone()));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The receiver through its router.
 
+mod oauth;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Body;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt as _;
@@ -136,7 +136,7 @@ async fn a_notification_is_opened_stored_handled_and_answered_204() {
     assert_eq!(record.card_expiry_date.as_deref(), Some("1230"));
     assert_eq!(record.token_last_digits.as_deref(), Some("7893"));
     assert_eq!(record.token_expiry_date.as_deref(), Some("1131"));
-    assert_eq!(record.sequence, Some(1));
+    assert_eq!(record.position.sequence, Some(1));
 }
 
 #[tokio::test]
@@ -178,7 +178,44 @@ async fn an_older_event_is_handed_over_as_stale_and_not_applied() {
         [(Some("e2".to_owned()), Freshness::Current), (Some("e1".to_owned()), Freshness::Stale)]
     );
     let record = record(&world).await.expect("stored");
-    assert_eq!((record.state, record.sequence), (Some(TokenState::Active), Some(2)));
+    assert_eq!((record.state, record.position.sequence), (Some(TokenState::Active), Some(2)));
+}
+
+#[tokio::test]
+async fn a_late_event_brings_the_dpan_that_the_newer_one_did_not_carry() {
+    let world = world();
+    let sealed = jwe::seal(br#"{"dpan":"9999991234567893","exp":"1131"}"#, &world.d1).expect("sealed");
+    let late = format!(
+        r#"{{"eventId":"e1","eventType":"CARD_UPDATED","state":"ACTIVE","sequence":1,"encryptedData":"{sealed}"}}"#
+    );
+    for body in [event("e2", 2, "SUSPENDED"), late] {
+        assert_eq!(send(&world, post(PATH, body)).await.0, StatusCode::NO_CONTENT);
+    }
+    let record = record(&world).await.expect("stored");
+    assert_eq!((record.state, record.position.sequence), (Some(TokenState::Suspended), Some(2)));
+    assert_eq!(record.network_token.expect("credentials").dpan.expose(), "9999991234567893");
+    assert_eq!(record.network_token_position.sequence, Some(1));
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_placed_is_called_stale_where_the_store_keeps_what_it_has() {
+    let world = world();
+    for body in [event("e2", 2, "ACTIVE"), r#"{"eventId":"e3","state":"SUSPENDED"}"#.to_owned()] {
+        assert_eq!(send(&world, post(PATH, body)).await.0, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(world.handler.seen()[1], (Some("e3".to_owned()), Freshness::Stale));
+    assert_eq!(record(&world).await.expect("stored").state, Some(TokenState::Active));
+}
+
+#[tokio::test]
+async fn a_member_of_another_type_costs_only_itself() {
+    let world = world();
+    let body = r#"{"eventId":["e1"],"eventType":1,"state":"SUSPENDED","cardLastDigits":14,"sequence":"7",
+        "lastUpdateTimestamp":1e400,"tokenExpiryDate":{}}"#;
+    assert_eq!(send(&world, post(PATH, body)).await.0, StatusCode::NO_CONTENT);
+    let record = record(&world).await.expect("stored");
+    assert_eq!((record.state, record.card_last_digits), (Some(TokenState::Suspended), None));
+    assert_eq!(record.position, Position::default());
 }
 
 #[tokio::test]
@@ -221,6 +258,35 @@ async fn a_handler_that_hangs_or_panics_makes_503_and_blocks_nobody() {
     assert_eq!(send(&world, request()).await.0, StatusCode::SERVICE_UNAVAILABLE);
     world.handler.panics.store(false, Ordering::SeqCst);
     assert_eq!(send(&world, request()).await.0, StatusCode::NO_CONTENT);
+}
+
+/// Takes down the span in which it is called.
+#[derive(Default)]
+struct InSpan(Mutex<Option<&'static str>>);
+
+impl NotificationHandler for InSpan {
+    fn handle<'a>(&'a self, _: &'a Notification, _: Freshness) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async move {
+            *self.0.lock().expect("no panic") = tracing::Span::current().metadata().map(|span| span.name());
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_handler_is_called_within_the_span_of_its_notification() {
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+    let _default = tracing::subscriber::set_default(subscriber);
+    let (_, private) = jwk_pair("own");
+    let handler = Arc::new(InSpan::default());
+    let receiver = Receiver::new(
+        GatewayId::new("MGW_000001").expect("an id"),
+        OwnKey::from_jwk(private.as_bytes()).expect("a key"),
+        Arc::clone(&handler) as Arc<dyn NotificationHandler>,
+    );
+    let response = receiver.router().oneshot(post(PATH, "{}")).await.expect("infallible");
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(*handler.0.lock().expect("no panic"), Some("d1_notification"));
 }
 
 #[tokio::test]
@@ -272,6 +338,53 @@ async fn what_cannot_be_read_is_refused_by_name() {
     assert!(world.handler.seen().is_empty());
 }
 
+/// A body that yields `Some(error)` or never yields.
+struct Broken(Option<&'static str>);
+
+impl axum::body::HttpBody for Broken {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, std::io::Error>>> {
+        match self.0 {
+            Some(text) => std::task::Poll::Ready(Some(Err(std::io::Error::other(text)))),
+            None => std::task::Poll::Pending,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_or_does_not_come_may_come_again() {
+    let credentials = ClientCredentials::new("id", "secret").expect("credentials");
+    let open = |receiver: Receiver| receiver.handler_timeout(Duration::from_millis(20));
+    let world = world_with(Recorder::default(), open);
+    let guarded = world_with(Recorder::default(), |receiver| open(receiver).client_credentials(credentials));
+    for text in [Some("reset"), None] {
+        let (status, _) = send(&world, post(PATH, Body::new(Broken(text)))).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text:?}");
+        let (status, _) = send(&guarded, post("/oauth2/token", Body::new(Broken(text)))).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_has_its_place_before_its_body_is_read() {
+    let world = Arc::new(world_with(Recorder::default(), |receiver| receiver.concurrent_deliveries(1)));
+    let slow = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { send(&world, post(PATH, Body::new(Broken(None)))).await })
+    };
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    // Without a place nothing is read of it, so that it is not found to be rubbish.
+    assert_eq!(send(&world, post(PATH, "{")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    slow.abort();
+}
+
 #[tokio::test]
 async fn a_correlation_id_that_is_malformed_is_tolerated_and_not_echoed() {
     let world = world();
@@ -286,82 +399,20 @@ async fn a_correlation_id_that_is_malformed_is_tolerated_and_not_echoed() {
 async fn without_a_client_certificate_nothing_is_done_unless_a_proxy_is_trusted() {
     let bare = || Request::post(PATH).body(Body::from("{}")).expect("a request");
     assert_eq!(send(&world(), bare()).await.0, StatusCode::FORBIDDEN);
+    // Not even that a path is malformed is told.
+    let malformed = PATH.replace("tok-1", "%FF");
+    let stranger = Request::post(&malformed).body(Body::from("{}")).expect("a request");
+    assert_eq!(send(&world(), stranger).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(send(&world(), post(&malformed, "{}")).await.0, StatusCode::BAD_REQUEST);
     let behind = world_with(Recorder::default(), Receiver::behind_trusted_proxy);
     assert_eq!(send(&behind, bare()).await.0, StatusCode::NO_CONTENT);
 }
 
-fn guarded(clock: &Clock) -> World {
-    let credentials = ClientCredentials::new("is_tbank01", "1~?:2>3!\u{fffd}").expect("credentials");
-    world_with(Recorder::default(), |receiver| receiver.client_credentials(credentials).clock(clock.clone()))
-}
-
-fn token_request(authorization: &str, form: &str) -> Request<Body> {
-    let mut request = post("/oauth2/token", form.to_owned());
-    request.headers_mut().insert("authorization", authorization.parse().expect("a value"));
-    request
-}
-
-const FORM: &str = "grant_type=client_credentials&scope=notify";
-
 #[tokio::test]
-async fn credentials_buy_a_bearer_that_ends() {
-    let clock = Clock::manual(SystemTime::UNIX_EPOCH);
-    let world = guarded(&clock);
-    assert_eq!(send(&world, post(PATH, "{}")).await.0, StatusCode::UNAUTHORIZED);
-    // Padded base64url as documented, padded base64 as in RFC 7617, and without padding.
-    let text = "is_tbank01:1~?:2>3!\u{fffd}";
-    assert_ne!(URL_SAFE.encode(text), STANDARD.encode(text));
-    assert!(URL_SAFE.encode(text).ends_with('='));
-    for encoded in
-        [URL_SAFE.encode(text), STANDARD.encode(text), STANDARD.encode(text).trim_end_matches('=').to_owned()]
-    {
-        let (status, body) = send(&world, token_request(&format!("Basic {encoded}"), FORM)).await;
-        assert_eq!(status, StatusCode::OK, "{body}");
-        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-        assert_eq!(
-            (&body["expires_in"], &body["token_type"], &body["scope"]),
-            (&900.into(), &"Bearer".into(), &"notify".into())
-        );
-        let bearer = format!("Bearer {}", body["access_token"].as_str().expect("a bearer"));
-        let notify = || {
-            let mut request = post(PATH, "{}");
-            request.headers_mut().insert("authorization", bearer.parse().expect("a value"));
-            request
-        };
-        assert_eq!(send(&world, notify()).await.0, StatusCode::NO_CONTENT);
-        clock.advance(Duration::from_secs(900));
-        assert_eq!(send(&world, notify()).await.0, StatusCode::UNAUTHORIZED);
-    }
-}
-
-#[tokio::test]
-async fn a_token_request_that_is_wrong_is_refused() {
-    let world = guarded(&Clock::manual(SystemTime::UNIX_EPOCH));
-    let basic = |text: &str| format!("Basic {}", URL_SAFE.encode(text));
-    let good = basic("is_tbank01:1~?:2>3!\u{fffd}");
-    for (authorization, form, status, named) in [
-        (basic("is_tbank01:other"), FORM, 401, "AUTHORIZER_UNAUTHORIZED"),
-        (basic("other:1~?:2>3!\u{fffd}"), FORM, 401, "AUTHORIZER_UNAUTHORIZED"),
-        (basic("is_tbank01"), FORM, 401, "AUTHORIZER_UNAUTHORIZED"),
-        ("Basic ***".to_owned(), FORM, 401, "AUTHORIZER_UNAUTHORIZED"),
-        ("Bearer x".to_owned(), FORM, 401, "AUTHORIZER_UNAUTHORIZED"),
-        (good.clone(), "", 400, "grant_type"),
-        (good.clone(), "grant_type=password", 400, "grant_type"),
-        (good.clone(), "grant_type=client_credentials&grant_type=client_credentials", 400, "grant_type"),
-        (good.clone(), "grant_type=client_credentials&scope=a&scope=b", 400, "scope"),
-        (good.clone(), "grant_type=%zz", 400, "body"),
-    ] {
-        let (found, body) = send(&world, token_request(&authorization, form)).await;
-        assert_eq!(found.as_u16(), status, "{form} {body}");
-        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-        assert_eq!(body["error"], named, "{form}");
-    }
-    let (status, _) = send(&world, post("/oauth2/token", FORM)).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn the_token_endpoint_exists_only_with_credentials() {
-    let (status, _) = send(&world(), token_request("Basic eDp5", FORM)).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+async fn several_gateways_are_mounted_below_a_prefix_each() {
+    let (one, other) = (world(), world());
+    let both = Router::new().nest("/one", one.router.clone()).nest("/other", other.router.clone());
+    let request = post(&format!("/other{PATH}"), event("e1", 1, "SUSPENDED"));
+    assert_eq!(both.oneshot(request).await.expect("infallible").status(), StatusCode::NO_CONTENT);
+    assert_eq!((one.handler.seen().len(), other.handler.seen().len()), (0, 1));
 }

@@ -3,19 +3,21 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 
 /// Nobody is taken to mean a longer pause than a day.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long D1 asks to wait. What is neither seconds nor a date, or is given twice, is ignored; a date in the past is
-/// a pause of zero; anything over a day is a day.
+/// a pause of zero; anything over a day is a day. A date is judged by the answer's own `Date` where it has one, so that
+/// it does not matter what our clock says; by `now` otherwise.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let mut values = headers.get_all(RETRY_AFTER).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    parse(value.to_str().ok()?.trim(), now)
+    let sent = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    parse(value.to_str().ok()?.trim(), sent.unwrap_or(now))
 }
 
 fn parse(text: &str, now: SystemTime) -> Option<Duration> {
@@ -72,6 +74,20 @@ mod tests {
         assert_eq!(retry_after(&headers, at(0)), Some(Duration::from_secs(1)));
         headers.append(RETRY_AFTER, HeaderValue::from_static("2"));
         assert_eq!(retry_after(&headers, at(0)), None);
+    }
+
+    #[test]
+    fn a_date_is_judged_by_the_clock_of_the_answer() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let an_hour_late = at(784_111_777 + 3_600);
+        assert_eq!(retry_after(&headers, an_hour_late), Some(Duration::ZERO));
+        headers.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:30 GMT"));
+        assert_eq!(retry_after(&headers, an_hour_late), Some(Duration::from_secs(7)));
+        headers.insert(DATE, HeaderValue::from_static("yesterday"));
+        assert_eq!(retry_after(&headers, an_hour_late), Some(Duration::ZERO));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
+        assert_eq!(retry_after(&headers, an_hour_late), Some(Duration::from_secs(7)));
     }
 
     proptest! {

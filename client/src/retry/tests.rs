@@ -92,6 +92,7 @@ fn the_table_holds_for_losses() {
     check("after", |op| lost(op, Loss::AfterFirstByte), DOUBT, AGAIN);
     check("alert", |op| lost(op, Loss::RefusedInHandshake), NO, NO);
     check("trust", |op| lost(op, Loss::ServerNotTrusted), NO, NO);
+    check("incompatible", |op| lost(op, Loss::NothingInCommon), NO, NO);
     let unreadable =
         |op| Error::Unreadable { context: context(op), status: 201, reason: String::new(), source: None };
     check("unreadable", unreadable, DOUBT, AGAIN);
@@ -123,9 +124,19 @@ fn the_policy_ends_at_its_limits() {
 }
 
 #[test]
-fn a_404_is_success_only_for_a_deletion_whose_answer_was_lost() {
-    assert!(is_already_gone(Operation::DeleteToken, 404, true));
-    assert!(!is_already_gone(Operation::DeleteToken, 404, false));
-    assert!(!is_already_gone(Operation::DeleteToken, 403, true));
-    assert!(!is_already_gone(Operation::GetToken, 404, true));
+fn a_404_is_success_only_for_a_deletion_in_doubt_and_in_the_words_of_d1() {
+    let gone = |operation, status, code: Option<&str>| Error::Refused {
+        context: context(operation),
+        status,
+        code: code.map(|code| ErrorCode::from(code.to_owned())),
+        error: None,
+        retry_after: None,
+    };
+    let d1 = Some("RESOURCE_NOT_FOUND");
+    assert!(is_already_gone(&gone(Operation::DeleteToken, 404, d1), true));
+    assert!(!is_already_gone(&gone(Operation::DeleteToken, 404, d1), false));
+    assert!(!is_already_gone(&gone(Operation::DeleteToken, 404, None), true));
+    assert!(!is_already_gone(&gone(Operation::DeleteToken, 404, Some("NO_ROUTE")), true));
+    assert!(!is_already_gone(&gone(Operation::DeleteToken, 403, d1), true));
+    assert!(!is_already_gone(&gone(Operation::GetToken, 404, d1), true));
 }

@@ -5,6 +5,7 @@ use axum::routing::post;
 use d1_client::receiver::ListenerLimits;
 use d1_client::{Client, Config, Error, Loss, NewMerchant, Retry, TlsVersions};
 use http::{StatusCode, Version};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::sandbox::{Listening, Sandbox};
 
@@ -93,4 +94,32 @@ async fn a_server_that_does_not_shake_hands_is_given_up_before_the_first_byte() 
     let error = register(config).await.expect_err("silent");
     assert!(matches!(error, Error::NoAnswer { loss: Loss::BeforeFirstByte, .. }), "{error:?}");
     assert_eq!(error.retry(), Retry::Safe);
+}
+
+#[tokio::test]
+async fn what_is_not_tls_of_ours_is_given_up_before_the_first_byte() {
+    let sandbox = Sandbox::new();
+    // A ServerHello of TLS 1.1: record and handshake headers, version, random, no session, one old suite, no compression.
+    let hello = [&[0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x14, 0]].concat();
+    for (answer, expected, retry) in [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), Loss::BeforeFirstByte, Retry::Safe),
+        (hello, Loss::NothingInCommon, Retry::Never),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("https://{}", listener.local_addr().expect("its address"));
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut hello = [0; 16];
+            stream.read_exact(&mut hello).await.expect("a ClientHello");
+            stream.write_all(&answer).await.expect("sent");
+            // Until the client has had enough.
+            let _rest = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        });
+        let config =
+            sandbox.config(url, "gateway/client", "server-ca").retry(d1_client::RetryPolicy::never());
+        let error = register(config).await.expect_err("no TLS");
+        assert!(matches!(error, Error::NoAnswer { loss, .. } if loss == expected), "{error:?}");
+        assert_eq!(error.retry(), retry);
+        server.await.expect("no panic");
+    }
 }

@@ -129,9 +129,8 @@ async fn silent_peers_hold_up_nobody() {
 async fn a_silent_peer_gives_its_place_up_after_the_deadline() {
     let sandbox = Sandbox::new();
     let router = Router::new().route("/", get(|| async { "here" }));
-    let mut limits = ListenerLimits::default();
-    limits.max_connections = 1;
-    limits.handshake_timeout = Duration::from_millis(50);
+    let limits =
+        ListenerLimits::default().with_max_connections(1).with_handshake_timeout(Duration::from_millis(50));
     let listening = listen(&sandbox, router, limits).await;
     let _silent = TcpStream::connect(listening.address).await.expect("connected");
     let caller = caller(&sandbox, Some("d1/client")).build().expect("a caller");
@@ -145,8 +144,7 @@ async fn a_peer_that_never_ends_its_headers_is_dropped() {
 
     let sandbox = Sandbox::new();
     let router = Router::new().route("/", get(|| async { "here" }));
-    let mut limits = ListenerLimits::default();
-    limits.header_timeout = Duration::from_millis(50);
+    let limits = ListenerLimits::default().with_header_timeout(Duration::from_millis(50));
     let listening = listen(&sandbox, router, limits).await;
     // Over TLS, HTTP/1.1, and then nothing: the listener closes, where a kept connection would wait for ever.
     let connector = tls_connector(&sandbox);

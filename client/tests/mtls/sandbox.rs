@@ -35,6 +35,7 @@ impl Listening {
 }
 
 impl Sandbox {
+    #[expect(clippy::disallowed_methods, reason = "TLS goes by the present time")]
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plan = d1_fixtures::Plan::new(time::OffsetDateTime::now_utc());

@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    async fn mount(&self, operation: Operation, Script(steps): Script) {
+    pub(super) async fn mount(&self, operation: Operation, Script(steps): Script) {
         let last = steps.len() - 1;
         for (index, step) in steps.into_iter().enumerate() {
             let (verb, at) = route(operation);
@@ -229,6 +229,7 @@ fn route(operation: Operation) -> (&'static str, &'static str) {
 }
 
 /// Credentials with fresh keys. The certificate is real, though plain HTTP never shows it.
+#[expect(clippy::disallowed_methods, reason = "TLS goes by the present time")]
 pub(crate) fn credentials(d1_key: RecipientKey, own_key: OwnKey) -> Credentials {
     let now = time::OffsetDateTime::now_utc();
     let authority = d1_fixtures::Authority::generate("Test CA", &[], now).expect("an authority");
