@@ -104,7 +104,7 @@ impl Clock {
     }
 }
 
-/// Measures how long something takes, for benchmarks.
+/// Measures how long something takes in real time, whatever the sandbox clock shows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopwatch(Instant);
 
@@ -119,6 +119,7 @@ impl Stopwatch {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the home of time")]
 fn system_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
@@ -129,6 +130,11 @@ fn month_of(at: Moment) -> Month {
     let year = u16::try_from(date.year()).unwrap_or(1970);
     let month = u8::try_from(date.month()).unwrap_or(1);
     Month::new(year, month).unwrap_or(Month::FIRST)
+}
+
+/// A moment in RFC 3339, in any zone.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<Moment> {
+    text.parse::<jiff::Timestamp>().ok().map(|stamp| Moment::from_ms(stamp.as_millisecond()))
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-04-22T10:00:00.000Z`.
@@ -143,7 +149,9 @@ mod tests {
 
     #[test]
     fn a_moment_is_written_with_milliseconds_in_utc() {
-        assert_eq!(rfc3339(Moment::from_ms(1_776_852_000_007)), "2026-04-22T10:00:00.007Z");
+        let written = rfc3339(Moment::from_ms(1_776_852_000_007));
+        assert_eq!(written, "2026-04-22T10:00:00.007Z");
+        assert_eq!(parse_rfc3339(&written), Some(Moment::from_ms(1_776_852_000_007)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod read;
 
 pub(crate) use duration::parse_duration;
 pub use read::ConfigError;
+pub(crate) use read::text_of;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,6 +107,7 @@ impl Config {
         let authority = authority.or(old_authority);
         let authority = authority
             .ok_or_else(|| ConfigError::new("receiver", "an authority (--receiver-ca FILE)", "none"))?;
+        let authority = read::authority("receiver", &authority)?;
         let url = read::https_url("receiver", url)?;
         first.receiver = Some(ReceiverConfig { url, authority, oauth });
         Ok(())

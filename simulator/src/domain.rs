@@ -9,7 +9,7 @@ mod token;
 
 pub(crate) use card::{Behaviour, Fingerprint, Pan, with_check_digit};
 pub(crate) use event::{Cause, IssuerEvent, Update};
-pub(crate) use id::{GatewayId, MerchantId, TokenId};
+pub(crate) use id::{GatewayId, MerchantId, TokenId, uuid_text};
 pub(crate) use moment::{Moment, Month, Now};
 pub(crate) use refusal::Refusal;
 pub(crate) use token::{Token, TokenState};

@@ -7,8 +7,9 @@
 mod entry;
 mod redact;
 mod ring;
+mod shown;
 
-pub(crate) use entry::{Body, Delivery, Fact, Handshake, Queued, Request, Transition, Why};
+pub(crate) use entry::{Body, Delivery, Fact, GatewayToken, Handshake, Queued, Request, Transition, Why};
 pub(crate) use redact::text as redacted;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

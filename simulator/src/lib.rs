@@ -25,6 +25,7 @@ mod http;
 mod jose;
 mod journal;
 mod notify;
+mod plaintext;
 mod simulator;
 mod stop;
 mod tls;

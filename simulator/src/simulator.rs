@@ -1,7 +1,7 @@
 //! Putting the parts together.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ pub enum StartError {
     /// The test cards cannot be read.
     #[error("the table of test cards cannot be read")]
     Cards(#[from] d1_fixtures::CardsError),
+    /// A test card has a number that no card can have.
+    #[error("the test card {name} must have 12 to 19 digits with a good check digit")]
+    Card {
+        /// The card's name in the table.
+        name: String,
+    },
     /// No randomness for keys.
     #[error("no keys can be made")]
     Randomness(#[from] NoRandomness),
@@ -95,20 +101,22 @@ impl Simulator {
         let base = config.base_path.clone();
         let (api, admin_address, connections) = (config.api, config.admin, config.max_connections);
         let admin_token = config.admin_token.take();
-        let app = Arc::new(app(config, world, &clock, journal)?);
+        let app = Arc::new(app(config, Arc::clone(&world), &clock, journal)?);
+        let (stop, stopped) = Stop::pair();
 
         let limits = Limits { connections, handshakes: HANDSHAKES };
-        let api = bind("listen.api", api, door, router(Arc::clone(&app), &base), limits).await?;
+        let routes = router(Arc::clone(&app), &base, stopped.clone());
+        let api = bind("listen.api", api, door, routes, limits).await?;
         let api_address = address("listen.api", &api)?;
-        let admin = Admin::new(app, facts.at(api_address), admin_token);
+        let admin = Admin::new(app, facts.at(api_address), admin_token, stopped.clone());
         let limits = Limits { connections: ADMIN_CONNECTIONS, handshakes: ADMIN_CONNECTIONS };
         let admin = bind("listen.admin", admin_address, Door::Plain, admin::router(admin), limits).await?;
         let admin_address = address("listen.admin", &admin)?;
 
-        let (stop, stopped) = Stop::pair();
         let mut tasks = JoinSet::new();
         tasks.spawn(api.run(stopped.clone()));
         tasks.spawn(admin.run(stopped.clone()));
+        tasks.spawn(world.keep_schedule(clock.clone(), stopped.clone()));
         for notifier in notifiers {
             tasks.spawn(notifier.run(stopped.clone()));
         }
@@ -165,29 +173,45 @@ fn check_admin(config: &Config) -> Result<(), ConfigError> {
     Err(ConfigError::new("listen.admin", "a loopback address, or --admin-token-file FILE", found))
 }
 
-fn setting(config: &Config, chance: Chance) -> Result<Setting, StartError> {
-    let cards = d1_fixtures::test_cards()?;
-    let cards = cards.iter().filter_map(|card| Some((Pan::parse(&card.pan)?, behaviour(card.behaviour)?)));
+pub(crate) fn setting(config: &Config, chance: Chance) -> Result<Setting, StartError> {
+    let mut cards = HashMap::new();
+    for card in d1_fixtures::test_cards()? {
+        let pan = Pan::parse(&card.pan).ok_or(StartError::Card { name: card.name })?;
+        cards.insert(pan, behaviour(card.behaviour));
+    }
     let with_receiver = config.gateways.iter().filter(|gateway| gateway.receiver.is_some());
     Ok(Setting {
         chance,
-        cards: cards.collect(),
+        cards,
         receivers: with_receiver.map(|gateway| gateway.id.clone()).collect(),
         limits: world::Limits::default(),
     })
 }
 
-fn behaviour(card: d1_fixtures::Behaviour) -> Option<Behaviour> {
+fn behaviour(card: d1_fixtures::Behaviour) -> Behaviour {
     use d1_fixtures::Behaviour as Card;
-    let event = |event: d1_fixtures::IssuerEvent| IssuerEvent::parse(event.as_str());
-    Some(match card {
+    match card {
         Card::Approve => Behaviour::Approve,
         Card::Decline => Behaviour::Decline,
         Card::Unavailable { times } => Behaviour::Unavailable { times },
         Card::Slow { seconds } => Behaviour::Slow { seconds },
-        Card::AfterFirstUse { event: first } => Behaviour::AfterFirstUse { event: event(first)? },
-        Card::Soon { seconds, event: then } => Behaviour::Soon { seconds, event: event(then)? },
-    })
+        Card::AfterFirstUse { event: first } => Behaviour::AfterFirstUse { event: event(first) },
+        Card::Soon { seconds, event: then } => Behaviour::Soon { seconds, event: event(then) },
+    }
+}
+
+/// One by one, so that an event of the table that is not known here does not compile.
+fn event(event: d1_fixtures::IssuerEvent) -> IssuerEvent {
+    use d1_fixtures::IssuerEvent as Card;
+    match event {
+        Card::TokenSuspend => IssuerEvent::TokenSuspend,
+        Card::TokenResume => IssuerEvent::TokenResume,
+        Card::TokenDelete => IssuerEvent::TokenDelete,
+        Card::TokenExtend => IssuerEvent::TokenExtend,
+        Card::CardRenew => IssuerEvent::CardRenew,
+        Card::CardReplace => IssuerEvent::CardReplace,
+        Card::CardDelete => IssuerEvent::CardDelete,
+    }
 }
 
 fn notifiers(
@@ -201,14 +225,8 @@ fn notifiers(
     let one = |gateway: &mut GatewayConfig| {
         let to = gateway.receiver.take()?;
         let whose = (gateway.id.clone(), to.url);
-        let receiver = Receiver::new(
-            whose,
-            outbound,
-            &to.authority,
-            gateway.encryption_key.clone(),
-            to.oauth,
-            schedule.timeout,
-        );
+        let key = gateway.encryption_key.clone();
+        let receiver = Receiver::new(whose, outbound, &to.authority, key, to.oauth);
         Some(receiver.map(|receiver| Notifier {
             receiver,
             schedule,
@@ -231,7 +249,12 @@ pub(crate) fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Re
     })
 }
 
-fn app(config: Config, world: Arc<World>, clock: &Clock, journal: Arc<Journal>) -> Result<App, NoRandomness> {
+pub(crate) fn app(
+    config: Config,
+    world: Arc<World>,
+    clock: &Clock,
+    journal: Arc<Journal>,
+) -> Result<App, NoRandomness> {
     let keys = |gateway: GatewayConfig| {
         (gateway.id, GatewayKeys { assertion: gateway.assertion_keys, encryption: gateway.encryption_key })
     };
@@ -263,5 +286,31 @@ async fn bind(
 
 fn address(what: &'static str, listener: &Listener) -> Result<SocketAddr, StartError> {
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-    listener.address().map_err(|source| StartError::Listen { what, address: unknown, source })
+    let bound = listener.address();
+    bound.map(callable).map_err(|source| StartError::Listen { what, address: unknown, source })
+}
+
+/// Where a listener of this machine can be called: a listener on every address has none of its own
+/// that a certificate could name.
+fn callable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_called_on_loopback() {
+        for (bound, called) in
+            [("0.0.0.0:8443", "127.0.0.1:8443"), ("[::]:8443", "[::1]:8443"), ("10.0.0.7:1", "10.0.0.7:1")]
+        {
+            assert_eq!(callable(bound.parse().expect("an address")).to_string(), called);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The doors: connections, TLS, and who is at the other end.
 
 mod connections;
+mod handshake;
 mod identity;
 mod listener;
 mod server_config;
@@ -9,4 +10,4 @@ mod verifier;
 pub(crate) use identity::{CommonName, Identify, Peer};
 pub(crate) use listener::{Door, Limits, Listener};
 pub use server_config::TlsError;
-pub(crate) use server_config::server_config;
+pub(crate) use server_config::{roots, server_config};

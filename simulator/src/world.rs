@@ -5,6 +5,7 @@
 
 mod causes;
 mod outbox;
+mod passage;
 mod payments;
 mod state;
 mod tokens;
@@ -23,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::chance::{Chance, NoRandomness, Stream, secret_bytes};
 use crate::domain::{Behaviour, Fingerprint, GatewayId, MerchantId, Moment, Now, Pan, Refusal};
-use crate::journal::{Fact, Journal, Transition};
+use crate::journal::{Delivery, Fact, Journal, Transition};
 use state::State;
 
 /// How much the sandbox holds before it says that it is full.
@@ -58,6 +59,8 @@ pub(crate) struct World {
     fingerprints: hmac::Key,
     journal: Arc<Journal>,
     moved: watch::Sender<()>,
+    /// Held by whoever moves the manual clock.
+    advancing: tokio::sync::Mutex<()>,
 }
 
 /// Who asks, and under which name the journal is to remember it.
@@ -70,7 +73,8 @@ pub(crate) struct Asker<'a> {
 impl World {
     pub(crate) fn new(setting: Setting, journal: Arc<Journal>) -> Result<Self, NoRandomness> {
         let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &secret_bytes()?);
-        Ok(Self { state: Mutex::default(), setting, fingerprints, journal, moved: watch::Sender::new(()) })
+        let (moved, advancing) = (watch::Sender::new(()), tokio::sync::Mutex::default());
+        Ok(Self { state: Mutex::default(), setting, fingerprints, journal, moved, advancing })
     }
 
     /// Registers a merchant. Two calls with one name make two merchants (C16).
@@ -94,8 +98,11 @@ impl World {
     }
 
     /// Forgets merchants, tokens and notifications, also those that are being delivered.
-    pub(crate) fn reset(&self) {
-        self.lock().reset();
+    pub(crate) fn reset(&self, now: Moment) {
+        let mut state = self.lock();
+        state.reset();
+        self.journal.record(now, None, None, &Fact::Reset);
+        self.moved.send_replace(());
     }
 
     /// Changes whenever something may have fallen due earlier than it seemed before.
@@ -108,10 +115,9 @@ impl World {
         self.lock().next_scheduled()
     }
 
-    /// The earliest moment at which something is to be done for a gateway.
+    /// The earliest moment at which a gateway is to be notified.
     pub(crate) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
-        let state = self.lock();
-        state.next_scheduled().into_iter().chain(state.outbox.next_due(gateway)).min()
+        self.lock().outbox.next_due(gateway)
     }
 
     /// A gateway's notifications that are due, each marked as being delivered until it is settled.
@@ -119,9 +125,15 @@ impl World {
         self.lock().outbox.take_due(gateway, now, most)
     }
 
-    /// Ends one attempt of a job.
-    pub(crate) fn settle(&self, job: &Job, settled: Settled, now: Moment) {
-        self.lock().outbox.settle(job, settled, now);
+    /// Ends one attempt of a job and records it, as `forgotten` if there was a reset meanwhile.
+    pub(crate) fn settle(&self, job: &Job, settled: Settled, correlation: &str, delivery: Delivery<'_>) {
+        let mut state = self.lock();
+        let delivery = match state.outbox.settle(job, settled) {
+            true => delivery,
+            false => Delivery { outcome: "forgotten", next_at: None, ..delivery },
+        };
+        let gateway = Some(job.gateway.as_str());
+        self.journal.record(job.taken_at, gateway, Some(correlation), &Fact::Delivery(delivery));
         self.moved.send_replace(());
     }
 

@@ -23,7 +23,7 @@ pub(crate) enum AuthError {
     /// The certificate is good, but not for this sandbox (C2, C3).
     Certificate(Why),
     /// No `x-correlation-id` (C7).
-    MissingCorrelation,
+    MissingCorrelation(Why),
     /// An `x-correlation-id` that is not of its form (C7).
     BadCorrelation(Why),
     /// No bearer, or none that is good here (C10).

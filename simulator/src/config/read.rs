@@ -15,7 +15,7 @@ use crate::clock::ClockMode;
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey, Use};
 use crate::notify::{OauthSettings, Schedule};
-use crate::tls::CommonName;
+use crate::tls::{CommonName, roots};
 
 /// The longest file that is read.
 const MOST: u64 = 1024 * 1024;
@@ -69,7 +69,7 @@ impl Config {
         let folder = Folder(path.parent().unwrap_or(Path::new(".")).to_owned());
         let text = text_of("the configuration", path)?;
         let file: raw::File = serde_saphyr::from_str(&text)
-            .map_err(|fault| ConfigError::Yaml { path: path.to_owned(), fault: fault.to_string() })?;
+            .map_err(|fault| ConfigError::Yaml { path: path.to_owned(), fault: without_values(&fault) })?;
         if file.version != 1 {
             return Err(ConfigError::new("version", "1", file.version.to_string()));
         }
@@ -94,7 +94,7 @@ impl Config {
             environment: environment(&file.environment)?,
             base_path: base_path(&file.base_path)?,
             common_name: pattern
-                .map_err(|fault| ConfigError::new("commonName", fault.to_string(), "another text"))?,
+                .map_err(|fault| ConfigError::new("commonName", fault.to_string(), &file.common_name))?,
             server: ServerFiles {
                 certificate: folder.text("server.certificate", &file.server.certificate)?.to_string(),
                 key: folder.text("server.key", &file.server.key)?,
@@ -116,6 +116,18 @@ impl Config {
     }
 }
 
+/// A fault with its place, but without the text that is there: it can be a secret.
+fn without_values(fault: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error::{SerdeInvalidType, SerdeInvalidValue};
+    let fault = fault.without_snippet();
+    match (fault, fault.location()) {
+        (SerdeInvalidType { expected, .. } | SerdeInvalidValue { expected, .. }, Some(at)) => {
+            format!("line {} column {}: expected {expected}, found another value", at.line(), at.column())
+        }
+        _ => fault.to_string(),
+    }
+}
+
 struct Folder(PathBuf);
 
 impl Folder {
@@ -130,7 +142,8 @@ impl Folder {
     }
 }
 
-fn text_of(what: &str, path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+/// The text of a file that is not too long.
+pub(crate) fn text_of(what: &str, path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let fault = |source| ConfigError::File { what: what.to_owned(), path: path.to_owned(), source };
     let length = fs::metadata(path).map_err(fault)?.len();
     if length > MOST {
@@ -179,19 +192,33 @@ fn receiver(folder: &Folder, key: &str, raw: raw::Receiver) -> Result<ReceiverCo
             scope: oauth.scope,
         })
     });
+    let named = format!("{key}.authority");
     Ok(ReceiverConfig {
         url: https_url(&format!("{key}.url"), &raw.url)?,
-        authority: folder.text(&format!("{key}.authority"), &raw.authority)?.to_string(),
+        authority: authority(&named, &folder.text(&named, &raw.authority)?)?,
         oauth: oauth.transpose()?,
     })
 }
 
 pub(super) fn https_url(key: &str, text: &str) -> Result<Url, ConfigError> {
-    let fault = || ConfigError::new(key, "an https URL without query, e.g. https://127.0.0.1:8445", text);
-    let url = Url::parse(text).map_err(|_| fault())?;
+    let expected = "an https URL without user name, password and query, e.g. https://127.0.0.1:8445";
+    let fault = |found: &str| ConfigError::new(key, expected, found);
+    let url = Url::parse(text).map_err(|_| fault("no URL"))?;
     let good = url.scheme() == "https" && url.query().is_none() && url.fragment().is_none();
     let bare = url.username().is_empty() && url.password().is_none();
-    (good && bare).then_some(url).ok_or_else(fault)
+    if good && bare {
+        return Ok(url);
+    }
+    // The rest of it can hold a secret.
+    let more = if bare { "" } else { " with a user name or a password" };
+    Err(fault(&format!("{}://{}{more}", url.scheme(), url.host_str().unwrap_or_default())))
+}
+
+/// The authority of a receiver, which reqwest would look at no sooner than in the first handshake.
+pub(super) fn authority(key: &str, pem: &str) -> Result<String, ConfigError> {
+    let read = roots(pem, "receiver.authority");
+    read.map_err(|fault| ConfigError::new(key, "a certificate in PEM form", fault.to_string()))?;
+    Ok(pem.to_owned())
 }
 
 fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
@@ -240,4 +267,58 @@ fn schedule(raw: &raw::Notifications) -> Result<Schedule, ConfigError> {
         attempts: raw.attempts,
         timeout: duration("notifications.timeout", &raw.timeout)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sandbox(change: impl Fn(&str) -> String) -> (tempfile::TempDir, Result<Config, ConfigError>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
+        d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
+        let path = folder.path().join("sandbox.yaml");
+        let text = change(&fs::read_to_string(&path).expect("text"));
+        fs::write(&path, text).expect("written");
+        let read = Config::read(&path);
+        (folder, read)
+    }
+
+    #[test]
+    fn a_refused_url_is_told_without_its_password_and_its_query() {
+        for url in
+            ["https://user:hunter2@host/", "http://host/?key=hunter2", "https://host/#hunter2", "hunter2"]
+        {
+            let text = https_url("receiver", url).expect_err(url).to_string();
+            assert!(!text.contains("hunter2") && !text.contains("user:"), "{text}");
+        }
+        assert!(https_url("receiver", "https://127.0.0.1:8445/hook").is_ok());
+    }
+
+    #[test]
+    fn a_fault_of_the_file_is_told_with_its_line_and_without_the_text_that_is_there() {
+        for more in [
+            "secretTypo: hunter2",
+            "seed: hunter2",
+            "assertion: hunter2",
+            "limits: [hunter2]",
+            "x: \"hunter2",
+        ] {
+            let (_folder, read) =
+                sandbox(|text| format!("{}\n{more}\n", text.replace("\nseed:", "\n#seed:")));
+            let text = read.err().expect(more).to_string();
+            assert!(!text.contains("hunter2") && text.contains("line"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_authority_of_a_receiver_is_read_before_anything_starts() {
+        let (_folder, read) = sandbox(str::to_owned);
+        let mut config = read.expect("a configuration");
+        for bad in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let refused = config.set_receiver("https://127.0.0.1:8445", Some(bad.into()));
+            let text = refused.expect_err("refused").to_string();
+            assert!(text.contains("receiver"), "{text}");
+        }
+    }
 }

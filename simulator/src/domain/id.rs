@@ -50,6 +50,19 @@ impl TokenId {
     }
 }
 
+/// A number as a UUID: 32 lower-case hexadecimal digits in five groups.
+pub(crate) fn uuid_text(number: u128) -> String {
+    let group = |shift: u32, bits: u32| (number >> shift) & ((1_u128 << bits) - 1);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        group(96, 32),
+        group(80, 16),
+        group(64, 16),
+        group(48, 16),
+        group(0, 48)
+    )
+}
+
 impl fmt::Display for GatewayId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -64,17 +77,7 @@ impl fmt::Display for MerchantId {
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n = self.0;
-        let group = |shift: u32, bits: u32| (n >> shift) & ((1_u128 << bits) - 1);
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            group(96, 32),
-            group(80, 16),
-            group(64, 16),
-            group(48, 16),
-            group(0, 48)
-        )
+        f.write_str(&uuid_text(self.0))
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Now {
 
 impl Month {
     pub(crate) const FIRST: Self = Self { year: 1970, month: 1 };
+    /// `MMYY` names no later one.
+    const LAST: Self = Self { year: 2099, month: 12 };
 
     pub(crate) fn new(year: u16, month: u8) -> Option<Self> {
         (1..=12).contains(&month).then_some(Self { year, month })
@@ -58,11 +60,12 @@ impl Month {
         Self::new(2000 + u16::from(two(2)), two(0))
     }
 
+    /// So many months later, at the latest the last month that can be written.
     pub(crate) fn plus_months(self, months: u16) -> Self {
         let total = self.year.saturating_mul(12).saturating_add(u16::from(self.month) - 1);
         let total = total.saturating_add(months);
         let month = u8::try_from(total % 12 + 1).unwrap_or(1);
-        Self { year: total / 12, month }
+        Self { year: total / 12, month }.min(Self::LAST)
     }
 
     /// Written `MMYY`.
@@ -99,5 +102,14 @@ mod tests {
         let month = Month::from_mmyy("1126").expect("a month");
         assert_eq!(month.plus_months(3).mmyy(), "0227");
         assert_eq!(month.plus_months(36).mmyy(), "1129");
+    }
+
+    #[test]
+    fn no_month_lies_beyond_the_century_that_can_be_written() {
+        for late in ["1299", "0199"] {
+            let month = Month::from_mmyy(late).expect("a month");
+            assert_eq!(month.plus_months(36).mmyy(), "1299");
+            assert_eq!(month.plus_months(u16::MAX).mmyy(), "1299");
+        }
     }
 }

@@ -13,21 +13,34 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::App;
 use super::problem::Problem;
+use crate::stop::Stop;
 
 /// What the admin port may use.
 pub(crate) struct Admin {
     app: Arc<App>,
     facts: Facts,
     token: Option<Zeroizing<String>>,
+    /// Places for who waits for a journal entry.
+    readers: Semaphore,
+    stop: Stop,
 }
 
+/// So many may wait for a journal entry at once; the connections beyond them are for who steers.
+const READERS: usize = 128;
+
 impl Admin {
-    pub(crate) fn new(app: Arc<App>, facts: Facts, token: Option<Zeroizing<String>>) -> Arc<Self> {
-        Arc::new(Self { app, facts, token })
+    pub(crate) fn new(
+        app: Arc<App>,
+        facts: Facts,
+        token: Option<Zeroizing<String>>,
+        stop: Stop,
+    ) -> Arc<Self> {
+        Arc::new(Self { app, facts, token, readers: Semaphore::new(READERS), stop })
     }
 }
 
@@ -45,4 +58,61 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .fallback(async || Problem::not_found("no such path"))
         .layer(from_fn_with_state(Arc::clone(&admin), guard::guard))
         .with_state(admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::response::Response;
+    use http::{Request, StatusCode};
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::chance::Chance;
+    use crate::clock::{Clock, ClockMode};
+    use crate::journal::Journal;
+    use crate::world::World;
+
+    fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
+        d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
+        let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
+        let (clock, journal) = (Clock::new(ClockMode::Real), Arc::new(Journal::new()));
+        let setting = crate::simulator::setting(&config, Chance::new(1)).expect("cards");
+        let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
+        let facts = Facts::of(&config, 1);
+        let app = crate::simulator::app(config, world, &clock, journal).expect("randomness");
+        let (stop, stopped) = Stop::pair();
+        (Admin::new(Arc::new(app), facts, None, stopped), stop)
+    }
+
+    async fn wait_for_an_entry(admin: &Arc<Admin>) -> Response {
+        let request = Request::get("/journal?after=0&wait_ms=60000").header("host", "localhost");
+        let request = request.body(Body::empty()).expect("a request");
+        router(Arc::clone(admin)).oneshot(request).await.expect("an answer")
+    }
+
+    /// Paused time passes by itself once nobody has anything else to do.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_an_entry_is_answered_when_the_sandbox_stops() {
+        let (admin, stop) = admin();
+        let before = Instant::now();
+        let (answer, ()) = tokio::join!(wait_for_an_entry(&admin), async {
+            tokio::task::yield_now().await;
+            stop.send_replace(true);
+        });
+        assert_eq!((answer.status(), before.elapsed().as_secs()), (StatusCode::OK, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_reader_too_many_is_told_so() {
+        let (admin, _stop) = admin();
+        let places = admin.readers.try_acquire_many(u32::try_from(READERS).expect("a number")).expect("free");
+        assert_eq!(wait_for_an_entry(&admin).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(places);
+        assert_eq!(wait_for_an_entry(&admin).await.status(), StatusCode::OK);
+    }
 }

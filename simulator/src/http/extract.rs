@@ -37,11 +37,12 @@ pub(crate) struct TokenPath(pub(crate) MerchantId, pub(crate) TokenId);
 /// The correlation id of a request, or what is wrong with it (C7).
 pub(crate) fn correlation(headers: &HeaderMap) -> Result<Arc<str>, AuthError> {
     let mut values = headers.get_all(CORRELATION).iter();
-    let value = values.next().ok_or(AuthError::MissingCorrelation)?;
-    let fault = |actual: &'static str| {
+    let why = |actual: &'static str| {
         let expected = "one value of the pattern ^[A-Za-z0-9_-]{1,64}$".into();
-        AuthError::BadCorrelation(Why { check: CORRELATION, expected, actual: actual.into() })
+        Why { check: CORRELATION, expected, actual: actual.into() }
     };
+    let fault = |actual| AuthError::BadCorrelation(why(actual));
+    let value = values.next().ok_or_else(|| AuthError::MissingCorrelation(why("none")))?;
     if values.next().is_some() {
         return Err(fault("two values"));
     }
@@ -74,8 +75,10 @@ impl FromRequestParts<Arc<App>> for Caller {
         let path_gateway = path_text(parts, app, "gateway").await;
         let path_gateway = path_gateway.as_deref().unwrap_or_default();
         let now = app.clock.now().at;
-        let judged = Self::judge(&gateway, path_gateway, correlation, &parts.headers, &app.tokens, now);
-        judged.map_err(Problem::from)
+        let judged = Self::judge(&gateway, path_gateway, correlation, &parts.headers, &app.tokens, now)?;
+        // A body that nobody reads has to keep to its size all the same (C31).
+        parts.extensions.get::<Intake>().ok_or_else(Problem::internal)?.whole()?;
+        Ok(judged)
     }
 }
 

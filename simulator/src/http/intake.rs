@@ -69,38 +69,43 @@ impl Intake {
         }
     }
 
-    /// The bytes of a JSON body, or what is wrong with it before its first byte is looked at.
-    pub(crate) fn json(&self, headers: &HeaderMap) -> Result<&Bytes, DecodeError> {
+    /// The bytes of a body that came whole and is not too long.
+    pub(crate) fn whole(&self) -> Result<&Bytes, DecodeError> {
         match self {
             Self::TooLarge => {
                 let actual = format!("more than {MOST} bytes");
                 Err(DecodeError::new(DecodeKind::TooLarge, "body", &format!("at most {MOST} bytes"), &actual))
             }
             Self::Broken => Err(DecodeError::invalid("body", "a whole body within 30 s", "a part of it")),
-            Self::Whole(body) => {
-                let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
-                match given {
-                    None if body.is_empty() => Ok(body),
-                    Some(media) if is_json(media) => Ok(body),
-                    other => {
-                        let actual = other.unwrap_or("none");
-                        Err(DecodeError::new(
-                            DecodeKind::MediaType,
-                            "content-type",
-                            "application/json",
-                            actual,
-                        ))
-                    }
-                }
+            Self::Whole(body) => Ok(body),
+        }
+    }
+
+    /// The bytes of a JSON body, or what is wrong with it before its first byte is looked at.
+    pub(crate) fn json(&self, headers: &HeaderMap) -> Result<&Bytes, DecodeError> {
+        let body = self.whole()?;
+        let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+        match given {
+            None if body.is_empty() => Ok(body),
+            Some(media) if is_json(media) => Ok(body),
+            other => {
+                let (expected, actual) = ("application/json, in UTF-8", other.unwrap_or("none"));
+                Err(DecodeError::new(DecodeKind::MediaType, "content-type", expected, actual))
             }
         }
     }
 }
 
-/// `application/json`, in any case, with or without parameters.
+/// `application/json`, in any case; its only parameter may be `charset=utf-8`.
 fn is_json(media: &str) -> bool {
-    let essence = media.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    let mut parts = media.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = |parameter: &str| {
+        ["", "charset=utf-8", "charset=\"utf-8\""]
+            .into_iter()
+            .any(|good| parameter.eq_ignore_ascii_case(good))
+    };
+    essence.eq_ignore_ascii_case("application/json") && parts.all(utf8)
 }
 
 #[cfg(test)]
@@ -126,10 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_is_read_with_its_parameters() {
-        assert!(is_json("application/json"));
-        assert!(is_json("Application/JSON; charset=utf-8"));
-        assert!(!is_json("text/json"));
-        assert!(!is_json("application/jsonl"));
+    fn the_media_type_is_json_in_utf_8_and_no_other() {
+        for good in
+            ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\";"]
+        {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in
+            ["text/json", "application/jsonl", "application/json; charset=latin1", "application/json; v=1"]
+        {
+            assert!(!is_json(bad), "{bad}");
+        }
     }
 }

@@ -8,35 +8,80 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Version};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::auth::AuthError;
-use crate::journal::{self, Body, Fact, Why};
+use crate::clock::Clock;
+use crate::journal::{self, Body, Fact, Journal, Why};
+use crate::stop::Stop;
 use crate::tls::Peer;
 
 use super::answer::Left;
 use super::extract::{CORRELATION, correlation};
 use super::intake::Intake;
 use super::problem::Problem;
-use super::{App, router};
+use super::router;
 
-/// Takes the request in, lets it be answered, and writes down both.
-pub(crate) async fn exchange(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// At most so many requests at once, those counted whose callers have gone.
+const MOST: usize = 16_384;
+
+/// Answering requests to their end.
+#[derive(Clone)]
+pub(super) struct Exchanges {
+    journal: Arc<Journal>,
+    clock: Clock,
+    room: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl Exchanges {
+    pub(super) fn new(journal: Arc<Journal>, clock: Clock, stop: Stop) -> Self {
+        Self { journal, clock, room: Arc::new(Semaphore::new(MOST)), stop }
+    }
+}
+
+/// Takes the request in, lets it be answered, and writes down both, in a task of its own: a caller
+/// who gives up must neither stop half way what he asked for nor leave no trace of it.
+pub(super) async fn exchange(State(mut all): State<Exchanges>, request: Request, next: Next) -> Response {
+    let permit = Arc::clone(&all.room).try_acquire_owned().ok();
+    let (answered, answer) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut answered = answered;
+        let abandoned = async {
+            all.stop.told().await;
+            answered.closed().await;
+        };
+        let response = tokio::select! {
+            response = recorded(&all.journal, &all.clock, request, next, permit.is_some()) => response,
+            // On a clock that stands still there may be nothing else to wait for.
+            () = abandoned => return,
+        };
+        drop(permit);
+        // A caller who has gone needs no answer.
+        let _ = answered.send(response);
+    });
+    answer.await.unwrap_or_else(|_| Problem::internal().into_response())
+}
+
+async fn recorded(journal: &Journal, clock: &Clock, request: Request, next: Next, room: bool) -> Response {
     let (mut parts, body) = request.into_parts();
     let intake = Intake::read(&parts.headers, body).await;
     let peer = parts.extensions.get::<Arc<Peer>>().cloned();
-    let matched = parts.extensions.get::<MatchedPath>();
-    let operation = matched.and_then(|path| router::operation(&parts.method, path.as_str()));
-    let head_only = parts.method == Method::HEAD && matched.is_some();
+    let matched = parts.extensions.get::<MatchedPath>().cloned();
+    let operation = matched.as_ref().and_then(|path| router::operation(&parts.method, path.as_str()));
     let correlation = correlation(&parts.headers).ok();
     let (method, uri, version) = (parts.method.clone(), parts.uri.clone(), parts.version);
 
     let verdict = peer.as_deref().map(|peer| &peer.verdict);
-    let mut response = match verdict {
-        None => Problem::internal().into_response(),
-        Some(Err(why)) => Problem::from(AuthError::Certificate(why.clone())).into_response(),
+    let mut response = match (verdict, matched) {
+        (None, _) => Problem::internal().into_response(),
+        (Some(Err(why)), _) => Problem::from(AuthError::Certificate(why.clone())).into_response(),
+        _ if !room => Problem::unavailable("service unavailable").because(no_room()).into_response(),
         // Axum would answer HEAD wherever there is GET; the contract knows no HEAD.
-        Some(Ok(_)) if head_only => Problem::method_not_allowed().into_response(),
-        Some(Ok(_)) => {
+        (_, Some(path)) if method == Method::HEAD => {
+            router::other_method(&method, path.as_str()).into_response()
+        }
+        _ => {
             parts.extensions.insert(intake.clone());
             next.run(Request::from_parts(parts, axum::body::Body::empty())).await
         }
@@ -65,6 +110,96 @@ pub(crate) async fn exchange(State(app): State<Arc<App>>, request: Request, next
     };
     let gateway = peer.as_deref().and_then(|peer| peer.verdict.as_ref().ok());
     let gateway = gateway.map(crate::domain::GatewayId::as_str);
-    app.journal.record(app.clock.now().at, gateway, correlation.as_deref(), &Fact::Request(request));
+    journal.record(clock.now().at, gateway, correlation.as_deref(), &Fact::Request(request));
     response
+}
+
+fn no_room() -> Why {
+    let expected = format!("fewer than {MOST} requests that are being answered");
+    Why { check: "room in the sandbox", expected: expected.into(), actual: "more".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use tokio::sync::{Notify, watch};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::clock::ClockMode;
+    use crate::domain::GatewayId;
+
+    /// A route that begins, waits and ends when told.
+    struct Stage {
+        begun: Arc<Notify>,
+        go_on: Arc<Notify>,
+        journal: Arc<Journal>,
+        router: Router,
+        stop: watch::Sender<bool>,
+    }
+
+    fn stage(room: usize) -> Stage {
+        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (journal, (stop, stopped)) = (Arc::new(Journal::new()), Stop::pair());
+        let exchanges = Exchanges {
+            room: Arc::new(Semaphore::new(room)),
+            ..Exchanges::new(Arc::clone(&journal), Clock::new(ClockMode::Manual { start_ms: 0 }), stopped)
+        };
+        let (begins, goes_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        let handler = post(async move || {
+            begins.notify_one();
+            goes_on.notified().await;
+        });
+        let router = Router::new().route("/", handler).layer(from_fn_with_state(exchanges, exchange));
+        Stage { begun, go_on, journal, router, stop }
+    }
+
+    fn request() -> Request {
+        let verdict = Ok(GatewayId::parse("MGW_000001").expect("an id"));
+        let mut request = Request::new(axum::body::Body::empty());
+        *request.method_mut() = Method::POST;
+        request.extensions_mut().insert(Arc::new(Peer { name: "a peer".into(), verdict }));
+        request
+    }
+
+    /// Asks and gives up once the handler is at it.
+    async fn give_up(stage: &Stage) {
+        let call = tokio::spawn(stage.router.clone().oneshot(request()));
+        stage.begun.notified().await;
+        call.abort();
+        assert!(call.await.is_err(), "given up");
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_is_done_and_written_down_though_its_caller_gave_up() {
+        let stage = stage(1);
+        give_up(&stage).await;
+        stage.go_on.notify_one();
+        stage.journal.wait_beyond(0).await;
+        let entry = String::from_utf8(stage.journal.page(0)).expect("text");
+        assert!(entry.contains(r#""status":200"#), "{entry}");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_ends_when_the_sandbox_stops() {
+        let stage = stage(1);
+        give_up(&stage).await;
+        stage.stop.send_replace(true);
+        let Stage { go_on, router, .. } = stage;
+        drop(router);
+        while Arc::strong_count(&go_on) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn beyond_the_bound_a_request_is_refused_with_the_reason() {
+        let stage = stage(0);
+        let response = stage.router.oneshot(request()).await.expect("an answer");
+        assert_eq!(response.status(), 503);
+        let entry = String::from_utf8(stage.journal.page(0)).expect("text");
+        assert!(entry.contains("room in the sandbox"), "{entry}");
+    }
 }

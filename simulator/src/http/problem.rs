@@ -68,7 +68,7 @@ impl From<AuthError> for Problem {
             AuthError::Certificate(why) => {
                 Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "client certificate not allowed").because(why)
             }
-            AuthError::MissingCorrelation => bad("MISSING_FIELD", "x-correlation-id"),
+            AuthError::MissingCorrelation(why) => bad("MISSING_FIELD", "x-correlation-id").because(why),
             AuthError::BadCorrelation(why) => bad("INVALID_FIELD", "x-correlation-id").because(why),
             AuthError::Bearer(why) => Self {
                 status: StatusCode::UNAUTHORIZED,
@@ -106,8 +106,16 @@ impl From<DecodeError> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::UnknownMerchant => Self::not_found("merchant not found"),
-            Refusal::UnknownToken => Self::not_found("token not found"),
+            Refusal::UnknownMerchant => Self::not_found("merchant not found").because(Why {
+                check: "merchant in the path",
+                expected: "one that this gateway made since the start or the last reset".into(),
+                actual: "unknown, or another gateway's".into(),
+            }),
+            Refusal::UnknownToken => Self::not_found("token not found").because(Why {
+                check: "token in the path",
+                expected: "a live one of this merchant".into(),
+                actual: "unknown, deleted, or another merchant's".into(),
+            }),
             Refusal::ForbiddenState { state, wanted } => {
                 let why =
                     Why { check: "token state", expected: wanted.into(), actual: state.as_str().into() };

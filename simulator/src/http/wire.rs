@@ -3,5 +3,5 @@
 mod answers;
 mod requests;
 
-pub(crate) use answers::{AccessTokenAnswer, MerchantAnswer, Plaintext, TokenAnswer, TransactionAnswer};
+pub(crate) use answers::{AccessTokenAnswer, MerchantAnswer, TokenAnswer, TransactionAnswer};
 pub(crate) use requests::{AccessTokenRequest, NewMerchant, NewToken, NewTransaction, card_of};

@@ -105,7 +105,7 @@ fn judge_header(text: &str, own_kid: &str) -> Result<[u8; 65], Why> {
     }
     if text_of("kid") != Some(own_kid) {
         let actual = text_of("kid").unwrap_or("none").to_owned();
-        return Err(why("JWE header kid", format!("{own_kid} (d1/jwe.jwk)"), actual));
+        return Err(why("JWE header kid", format!("{own_kid}, the recipient's"), actual));
     }
     let epk = members.get("epk").and_then(Value::as_object);
     let epk = epk.ok_or_else(|| why("JWE header epk", "a JWK", "none"))?;

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
-use super::redact::{self, Shown};
+use super::redact;
+use super::shown::Shown;
 
 /// What happened. The kind is the value of `kind` in the line.
 #[derive(Debug, Serialize)]
@@ -15,6 +16,7 @@ pub(crate) enum Fact<'a> {
     Request(Request<'a>),
     Transition(Transition<'a>),
     Delivery(Delivery<'a>),
+    GatewayToken(GatewayToken<'a>),
     /// The clock was moved.
     Clock {
         now: String,
@@ -50,9 +52,11 @@ pub(crate) struct Handshake<'a> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request<'a> {
     pub(crate) operation: Option<&'static str>,
-    pub(crate) method: &'a str,
     #[serde(serialize_with = "redacted")]
+    pub(crate) method: &'a str,
+    #[serde(serialize_with = "redacted_path")]
     pub(crate) path: &'a str,
+    #[serde(serialize_with = "redacted")]
     pub(crate) peer: &'a str,
     pub(crate) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,10 +119,11 @@ pub(crate) struct Queued {
     pub(crate) sequence: u32,
 }
 
-#[derive(Debug, Serialize)]
+/// An attempt to deliver a notification, told of when it is over.
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Delivery<'a> {
-    /// `notifyTokenUpdate` or `getAccessToken`.
+    /// The call that decided it: `notifyTokenUpdate`, or `getAccessToken` if there was no token.
     pub(crate) call: &'static str,
     pub(crate) token_id: String,
     pub(crate) event_id: String,
@@ -130,12 +135,24 @@ pub(crate) struct Delivery<'a> {
     /// What went wrong, if there was no answer.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redacted_option")]
     pub(crate) failure: Option<&'a str>,
-    /// `delivered`, `retry`, `refused` (final) or `givenUp`; `ok` or `failed` for a token call.
+    /// `delivered`, `retry`, `refused` (final), `givenUp`, or `forgotten` by a reset.
     pub(crate) outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request: Option<Body<'a>>,
+}
+
+/// What became of the access token for a receiver, within an attempt of the same correlation id.
+#[derive(Debug, Serialize)]
+pub(crate) struct GatewayToken<'a> {
+    /// `getAccessToken`, or `notifyTokenUpdate` for one that the receiver refuses.
+    pub(crate) call: &'static str,
+    pub(crate) status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redacted_option")]
+    pub(crate) failure: Option<&'a str>,
+    /// `ok`, `failed` or `refused`.
+    pub(crate) outcome: &'static str,
 }
 
 /// One line without its number.
@@ -163,6 +180,10 @@ struct Line<'a> {
 
 fn redacted<S: serde::Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&redact::text(value))
+}
+
+fn redacted_path<S: serde::Serializer>(path: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&redact::path(path))
 }
 
 fn redacted_option<S: serde::Serializer>(value: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,16 +4,30 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 
 use super::gateway_token::GatewayToken;
 use super::receiver::Receiver;
 use super::schedule::Outcome;
-use super::wire::{Notification, network_token};
+use super::wire::Notification;
 use crate::chance::NoRandomness;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::jose;
+use crate::journal::{self, Fact, Journal};
+use crate::plaintext::Plaintext;
 use crate::world::Job;
+
+/// An attempt and what its calls share.
+pub(super) struct Attempt<'a> {
+    pub(super) job: &'a Job,
+    pub(super) correlation: &'a str,
+    pub(super) clock: &'a Clock,
+    pub(super) journal: &'a Journal,
+    /// Real time for all calls together: at most a token, a notification, and both once more.
+    pub(super) limit: Duration,
+    pub(super) begun: Stopwatch,
+}
 
 /// How an attempt ended, for the record.
 #[derive(Debug)]
@@ -24,13 +38,33 @@ pub(super) struct Attempted {
     pub(super) at_token: bool,
 }
 
+impl Attempt<'_> {
+    /// The real time that is left.
+    pub(super) fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.begun.elapsed())
+    }
+
+    /// Records what became of an access token.
+    pub(super) fn note_token(
+        &self,
+        call: &'static str,
+        status: Option<u16>,
+        failure: Option<&str>,
+        outcome: &'static str,
+    ) {
+        let fact = Fact::GatewayToken(journal::GatewayToken { call, status, failure, outcome });
+        let gateway = Some(self.job.gateway.as_str());
+        self.journal.record(self.job.taken_at, gateway, Some(self.correlation), &fact);
+    }
+}
+
 impl Receiver {
     /// The body of a notification, sealed where the DPAN or its expiry changed.
     pub(super) fn body(&self, job: &Job) -> Result<Bytes, NoRandomness> {
         let update = &job.update;
         let sealed = match update.dpan {
             Some(dpan) => {
-                let plaintext = network_token(dpan, update.token_expiry);
+                let plaintext = Plaintext::network_token(dpan, update.token_expiry);
                 Some(jose::seal(plaintext.as_bytes(), &self.encryption)?)
             }
             None => None,
@@ -40,43 +74,32 @@ impl Receiver {
     }
 
     /// Sends a notification; a refused token is made anew once and the notification sent again (C23).
-    pub(super) async fn attempt(
-        &self,
-        job: &Job,
-        body: &Bytes,
-        correlation: &str,
-        clock: &Clock,
-    ) -> Attempted {
+    pub(super) async fn attempt(&self, attempt: &Attempt<'_>, body: &Bytes) -> Attempted {
         let mut refused: Option<GatewayToken> = None;
         loop {
-            let token = match self.token(clock, correlation, refused.as_ref()).await {
+            let token = match self.token(attempt, refused.as_ref()).await {
                 Ok(token) => token,
                 Err(no) => {
-                    let outcome = Outcome::NoAnswer;
                     let failure = match no.status {
                         Some(status) => format!("{} ({status})", no.failure),
-                        None => no.failure.to_owned(),
+                        None => no.failure,
                     };
-                    return Attempted { outcome, failure: Some(failure), at_token: true };
+                    return Attempted { at_token: true, ..Attempted::failed(failure) };
                 }
             };
-            let sent = self.send(job, body, correlation, token.as_ref()).await;
+            let sent = self.send(attempt, body, token.as_ref()).await;
             match (&sent.outcome, token) {
                 (Outcome::Answered { status: 401, .. }, Some(token)) if refused.is_none() => {
-                    refused = Some(token)
+                    attempt.note_token("notifyTokenUpdate", Some(401), None, "refused");
+                    refused = Some(token);
                 }
                 _ => return sent,
             }
         }
     }
 
-    async fn send(
-        &self,
-        job: &Job,
-        body: &Bytes,
-        correlation: &str,
-        token: Option<&GatewayToken>,
-    ) -> Attempted {
+    async fn send(&self, attempt: &Attempt<'_>, body: &Bytes, token: Option<&GatewayToken>) -> Attempted {
+        let job = attempt.job;
         let url = format!(
             "{}/merchant-gateways/{}/merchants/{}/tokens/{}/notify-update",
             self.url.as_str().trim_end_matches('/'),
@@ -87,33 +110,45 @@ impl Receiver {
         let mut request = self
             .http
             .post(url)
+            .timeout(attempt.left())
             .header(CONTENT_TYPE, "application/json")
-            .header("x-correlation-id", correlation)
+            .header("x-correlation-id", attempt.correlation)
             .body(body.clone());
         if let Some(token) = token {
             request = request.bearer_auth(token.bearer.as_str());
         }
         match request.send().await {
             Ok(answer) => {
-                let retry_after =
-                    answer.headers().get(RETRY_AFTER).and_then(|value| seconds(value.to_str().ok()?));
-                let outcome = Outcome::Answered { status: answer.status().as_u16(), retry_after };
+                let (status, retry_after) = (answer.status().as_u16(), asked_wait(answer.headers()));
+                let outcome = Outcome::Answered { status, retry_after };
                 Attempted { outcome, failure: None, at_token: false }
             }
-            Err(error) => {
-                Attempted { outcome: Outcome::NoAnswer, failure: Some(cause(&error)), at_token: false }
-            }
+            Err(error) => Attempted::failed(cause(&error)),
         }
     }
 }
 
-/// `Retry-After` in seconds; a date is not honoured, since the receiver's clock is not ours.
-fn seconds(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+impl Attempted {
+    /// Without an answer.
+    pub(super) fn failed(failure: String) -> Self {
+        Self { outcome: Outcome::NoAnswer, failure: Some(failure), at_token: false }
+    }
+}
+
+/// How long the receiver asks to wait: seconds, or until a date by its own clock, which is not ours.
+fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text| httpdate::parse_http_date(text).ok();
+    // A date that has passed asks for nothing.
+    date(asked)?.duration_since(date(text(DATE)?)?).ok()
 }
 
 /// The innermost reason: what a person can act on.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();
     }
@@ -124,4 +159,30 @@ fn cause(error: &reqwest::Error) -> String {
         source = inner.source();
     }
     last.unwrap_or_else(|| "no connection".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date_of_the_receivers_own_clock() {
+        let answered = "Tue, 15 Nov 1994 08:12:31 GMT";
+        for (asked, date, wanted) in [
+            ("120", None, Some(120)),
+            (" 0 ", Some(answered), Some(0)),
+            ("Tue, 15 Nov 1994 08:13:01 GMT", Some(answered), Some(30)),
+            ("Tue, 15 Nov 1994 08:12:31 GMT", Some(answered), Some(0)),
+            ("Tue, 15 Nov 1994 08:12:01 GMT", Some(answered), None),
+            ("Tue, 15 Nov 1994 08:13:01 GMT", None, None),
+            ("Tue, 15 Nov 1994 08:13:01 GMT", Some("yesterday"), None),
+            ("soon", Some(answered), None),
+            ("-1", Some(answered), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, asked.parse().expect("a value"));
+            headers.extend(date.map(|date| (DATE, date.parse().expect("a value"))));
+            assert_eq!(asked_wait(&headers), wanted.map(Duration::from_secs), "{asked} {date:?}");
+        }
+    }
 }

@@ -4,10 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, Identity, Url, redirect, retry};
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::gateway_token::GatewayToken;
+use super::gateway_token::TokenDesk;
 use crate::domain::GatewayId;
 use crate::jose::PublicKey;
 
@@ -33,7 +32,7 @@ pub(crate) struct Receiver {
     pub(super) http: Client,
     pub(super) encryption: PublicKey,
     pub(super) oauth: Option<OauthSettings>,
-    pub(super) token: Mutex<Option<GatewayToken>>,
+    pub(super) desk: TokenDesk,
 }
 
 /// Why a receiver cannot be set up.
@@ -54,7 +53,6 @@ impl Receiver {
         authority: &str,
         encryption: PublicKey,
         oauth: Option<OauthSettings>,
-        timeout: Duration,
     ) -> Result<Self, ReceiverError> {
         let fault = |what| {
             let gateway = gateway.to_string();
@@ -71,10 +69,9 @@ impl Receiver {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .timeout(timeout)
             .pool_idle_timeout(Duration::from_secs(30))
             .build()
             .map_err(fault("no TLS client can be made of these certificates"))?;
-        Ok(Self { gateway, url, http, encryption, oauth, token: Mutex::new(None) })
+        Ok(Self { gateway, url, http, encryption, oauth, desk: TokenDesk::default() })
     }
 }

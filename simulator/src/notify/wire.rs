@@ -1,10 +1,9 @@
 //! What travels from D1 to a gateway's receiver. The names stand here alone.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::clock::rfc3339;
-use crate::domain::{Month, TokenId, Update};
+use crate::domain::{Update, uuid_text};
 
 /// Body of notifyTokenUpdate (C22).
 #[derive(Serialize)]
@@ -33,7 +32,7 @@ pub(super) struct GatewayTokenAnswer {
 impl Notification {
     pub(super) fn new(update: &Update, encrypted_data: Option<String>) -> Self {
         Self {
-            event_id: TokenId::from_number(update.id).to_string(),
+            event_id: uuid_text(update.id),
             event_type: update.kind.as_str(),
             state: update.state.as_str(),
             card_last_digits: update.card_last_four.as_str().to_owned(),
@@ -45,9 +44,4 @@ impl Notification {
             encrypted_data,
         }
     }
-}
-
-/// What is sealed into a notification whose token has another DPAN or date now (C22).
-pub(super) fn network_token(dpan: u64, expiry: Month) -> Zeroizing<String> {
-    Zeroizing::new(format!(r#"{{"dpan":"{dpan:016}","exp":"{}"}}"#, expiry.mmyy()))
 }

@@ -1,10 +1,15 @@
 //! Which connections are open and which of them are idle.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// An idle connection that was told to close is waited for this long.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// All open connections of a listener.
 #[derive(Debug)]
@@ -12,14 +17,17 @@ pub(super) struct Connections {
     open: Mutex<BTreeMap<u64, Arc<Connection>>>,
     /// Counts everything that happens, so that the longest idle one can be told without a clock.
     ticks: AtomicU64,
-    most: usize,
+    freed: Notify,
+    pub(super) most: usize,
 }
 
 /// One open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     requests: AtomicUsize,
+    asked: AtomicBool,
     idle_since: AtomicU64,
+    closing: AtomicBool,
     pub(super) close: Notify,
 }
 
@@ -40,24 +48,52 @@ pub(super) struct Busy {
 
 impl Connections {
     pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { open: Mutex::default(), ticks: AtomicU64::new(0), most })
+        Arc::new(Self { open: Mutex::default(), ticks: AtomicU64::new(0), freed: Notify::new(), most })
     }
 
-    /// A place for a new connection. At the cap the longest idle one is told to close and makes
-    /// room; if none is idle there is no place.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Place> {
+    /// A place for a new connection. At the cap the longest idle one is told to close; its place
+    /// is free once its socket is. If none is idle there is no place.
+    pub(super) async fn enter(self: &Arc<Self>) -> Option<Place> {
+        let place = self.take_place();
+        if place.is_some() || !self.close_longest_idle() {
+            return place;
+        }
+        let freed = async {
+            loop {
+                self.freed.notified().await;
+                if let Some(place) = self.take_place() {
+                    return place;
+                }
+            }
+        };
+        timeout(CLOSING, freed).await.ok()
+    }
+
+    /// Whether a connection is on its way out.
+    fn close_longest_idle(&self) -> bool {
+        let open = self.lock();
+        let idle = open.values().filter(|one| one.is_idle() && !one.closing.load(Ordering::Relaxed));
+        match idle.min_by_key(|one| one.idle_since.load(Ordering::Relaxed)) {
+            Some(oldest) => {
+                oldest.closing.store(true, Ordering::Relaxed);
+                oldest.close.notify_one();
+                true
+            }
+            None => open.values().any(|one| one.closing.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn take_place(self: &Arc<Self>) -> Option<Place> {
         let mut open = self.lock();
         if open.len() >= self.most {
-            let idle = open.iter().filter(|(_, one)| one.requests.load(Ordering::Relaxed) == 0);
-            let (&number, _) = idle.min_by_key(|(_, one)| one.idle_since.load(Ordering::Relaxed))?;
-            if let Some(oldest) = open.remove(&number) {
-                oldest.close.notify_one();
-            }
+            return None;
         }
         let number = self.tick();
         let connection = Arc::new(Connection {
             requests: AtomicUsize::new(0),
+            asked: AtomicBool::new(false),
             idle_since: AtomicU64::new(number),
+            closing: AtomicBool::new(false),
             close: Notify::new(),
         });
         open.insert(number, Arc::clone(&connection));
@@ -73,6 +109,18 @@ impl Connections {
     }
 }
 
+impl Connection {
+    /// Whether nothing is being answered on it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether it has ever brought a request.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
 impl Place {
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
@@ -80,6 +128,7 @@ impl Place {
 
     /// Marks the connection busy until the mark is dropped.
     pub(super) fn busy(&self) -> Busy {
+        self.connection.asked.store(true, Ordering::Relaxed);
         self.connection.requests.fetch_add(1, Ordering::Relaxed);
         Busy { all: Arc::clone(&self.all), connection: Arc::clone(&self.connection) }
     }
@@ -88,6 +137,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.all.lock().remove(&self.number);
+        self.all.freed.notify_one();
     }
 }
 
@@ -102,25 +152,36 @@ impl Drop for Busy {
 mod tests {
     use super::*;
 
-    #[test]
-    fn at_the_cap_the_longest_idle_connection_makes_room() {
+    #[tokio::test(start_paused = true)]
+    async fn at_the_cap_the_longest_idle_connection_makes_room() {
         let all = Connections::new(2);
-        let first = all.enter().expect("a place");
-        let second = all.enter().expect("a place");
-        drop(first.busy());
-        let _third = all.enter().expect("a place");
+        let first = all.enter().await.expect("a place");
+        let second = all.enter().await.expect("a place");
         // The first was used after the second came: the second is the longest idle.
-        let closing = |place: &Place| !all.lock().contains_key(&place.number);
-        assert!(closing(&second) && !closing(&first));
+        drop(first.busy());
+        let closed = async move {
+            second.connection().close.notified().await;
+            drop(second);
+        };
+        let (third, ()) = tokio::join!(all.enter(), closed);
+        assert!(third.is_some() && !first.connection().closing.load(Ordering::Relaxed));
     }
 
-    #[test]
-    fn a_busy_connection_keeps_its_place() {
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_given_away_only_once_its_connection_is_gone() {
         let all = Connections::new(1);
-        let place = all.enter().expect("a place");
-        let busy = place.busy();
-        assert!(all.enter().is_none());
-        drop(busy);
-        assert!(all.enter().is_some());
+        let slow = all.enter().await.expect("a place");
+        assert!(all.enter().await.is_none(), "it was told to close and is still there");
+        drop(slow);
+        assert!(all.enter().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_busy_connection_keeps_its_place() {
+        let all = Connections::new(1);
+        let place = all.enter().await.expect("a place");
+        let _busy = place.busy();
+        assert!(all.enter().await.is_none());
+        assert!(!place.connection().closing.load(Ordering::Relaxed));
     }
 }

@@ -46,18 +46,18 @@ pub(crate) struct Named<'a> {
 }
 
 /// A pattern that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` must hold each of {{key}}, {{gateway}} and {{env}} once and no other braces, e.g. TLSMA-{{key}}/{{gateway}}/{{env}}"
+    "a pattern with each of {{key}}, {{gateway}} and {{env}} once and no other braces, e.g. TLSMA-{{key}}/{{gateway}}/{{env}}"
 )]
-pub(crate) struct PatternError(String);
+pub(crate) struct PatternError;
 
 impl CommonName {
     pub(crate) fn parse(text: &str) -> Result<Self, PatternError> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find('{') {
-            let close = rest[open..].find('}').ok_or_else(|| PatternError(text.into()))? + open;
+            let close = rest[open..].find('}').ok_or(PatternError)? + open;
             if open > 0 {
                 parts.push(Part::Literal(rest[..open].into()));
             }
@@ -65,7 +65,7 @@ impl CommonName {
                 "{key}" => Part::Key,
                 "{gateway}" => Part::Gateway,
                 "{env}" => Part::Environment,
-                _ => return Err(PatternError(text.into())),
+                _ => return Err(PatternError),
             });
             rest = &rest[close + 1..];
         }
@@ -77,9 +77,7 @@ impl CommonName {
             && once(Part::Gateway)
             && once(Part::Environment)
             && !text.replace(['{', '}'], "").is_empty();
-        whole
-            .then(|| Self { text: text.into(), parts: parts.clone() })
-            .ok_or_else(|| PatternError(text.into()))
+        whole.then(|| Self { text: text.into(), parts: parts.clone() }).ok_or(PatternError)
     }
 
     /// Reads a common name; nothing if it is not of the pattern.

@@ -15,29 +15,28 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use rustls::{ProtocolVersion, ServerConfig};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
 use super::connections::{Connections, Place};
+use super::handshake::{HANDSHAKE_DEADLINE, handshake, linger, note_accepted, note_refused};
 use super::identity::{Identify, Peer};
-use super::verifier::{SHOWN, explain};
+use super::verifier::SHOWN;
 use crate::clock::Clock;
-use crate::journal::{Fact, Handshake, Journal, Why};
+use crate::journal::{Journal, Why};
 use crate::stop::Stop;
 
-/// A handshake must be done within this time.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// A message head must be whole within this time; an idle connection closes after it.
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// What is being answered when the sandbox stops gets this long.
 const DRAIN: Duration = Duration::from_secs(5);
-/// A refused peer gets this long to read why.
-const LINGER: Duration = Duration::from_secs(1);
+/// A connection that is closed with nothing to answer gets this long to hear it, and to take the
+/// rest of the last answer.
+const FAREWELL: Duration = Duration::from_millis(250);
 /// The longest message head.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Streams at once on one HTTP/2 connection.
@@ -107,7 +106,10 @@ impl Listener {
                 },
                 () = stop.told() => break,
             };
-            let Some(place) = connections.enter() else { continue };
+            let Some(place) = connections.enter().await else {
+                shared.door.note_full(connections.most);
+                continue;
+            };
             let (shared, open) = (shared.clone(), open.clone());
             tokio::spawn(async move {
                 let _open = open;
@@ -127,8 +129,8 @@ impl Shared {
         match self.door.clone() {
             Door::Plain => self.serve(TokioIo::new(socket), place, None, false).await,
             Door::MutualTls { config, identify, journal, clock } => {
-                let shaken = SHOWN.scope(RefCell::new(None), self.handshake(socket, &place, config)).await;
-                match shaken {
+                let shaken = handshake(socket, &place, config, &self.handshakes, self.stop.clone());
+                match SHOWN.scope(RefCell::new(None), shaken).await {
                     Ok(stream) => {
                         let (_, session) = stream.get_ref();
                         let leaf = session.peer_certificates().and_then(|chain| chain.first());
@@ -148,33 +150,6 @@ impl Shared {
                 }
             }
         }
-    }
-
-    async fn handshake(
-        &self,
-        socket: TcpStream,
-        place: &Place,
-        config: Arc<ServerConfig>,
-    ) -> Result<tokio_rustls::server::TlsStream<TcpStream>, Refused> {
-        let deadline = async {
-            // The semaphore is never closed.
-            let _permit = self.handshakes.acquire().await;
-            TlsAcceptor::from(config).accept(socket).into_fallible().await
-        };
-        let mut stop = self.stop.clone();
-        let why = tokio::select! {
-            shaken = timeout(HANDSHAKE_DEADLINE, deadline) => match shaken {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err((error, socket))) => {
-                    let shown = SHOWN.with(|shown| shown.take());
-                    return Err(Refused { shown, why: explain(&error), socket: Some(socket) });
-                }
-                Err(_) => over("a whole handshake within 10 s", "silence, or a slow peer"),
-            },
-            () = place.connection().close.notified() => over("a whole handshake", "the oldest of too many connections"),
-            () = stop.told() => over("a whole handshake", "the sandbox stops"),
-        };
-        Err(Refused { shown: SHOWN.with(|shown| shown.take()), why, socket: None })
     }
 
     async fn serve<S>(self, io: TokioIo<S>, place: Place, peer: Option<Arc<Peer>>, http2: bool)
@@ -204,34 +179,21 @@ impl Shared {
             // How a connection ends is the peer's affair; what was asked is in the journal.
             _ = connection.as_mut() => return,
             () = place.connection().close.notified() => {}
+            () = silence(&place) => {}
             () = stop.told() => {}
         }
         connection.as_mut().graceful_shutdown();
-        let _ = timeout(DRAIN, connection).await;
+        let _ = timeout(if place.connection().is_idle() { FAREWELL } else { DRAIN }, connection).await;
     }
 }
 
-/// Lets the peer read the alert: closing at once, with something of it unread, would reset the
-/// connection and take the alert back.
-async fn linger(mut socket: TcpStream) {
-    let mut dropped = [0; 1024];
-    let drained = async {
-        socket.shutdown().await?;
-        while socket.read(&mut dropped).await? > 0 {}
-        io::Result::Ok(())
-    };
-    // Whoever keeps on sending is cut off all the same.
-    let _ = timeout(LINGER, drained).await;
-}
-
-struct Refused {
-    shown: Option<String>,
-    why: Why,
-    socket: Option<TcpStream>,
-}
-
-fn over(expected: &'static str, actual: &'static str) -> Why {
-    Why { check: "handshake", expected: expected.into(), actual: actual.into() }
+/// Returns once it is clear that the peer asks nothing. Hyper sees to it in HTTP/1.1, but waits for
+/// the preface of HTTP/2 without an end.
+async fn silence(place: &Place) {
+    tokio::time::sleep(HEAD_DEADLINE).await;
+    if place.connection().was_asked() {
+        std::future::pending().await
+    }
 }
 
 /// The protocol is known from ALPN, so that hyper need not wait for a first byte to tell it.
@@ -248,32 +210,24 @@ fn builder(http2: bool) -> Builder<TokioExecutor> {
     if http2 { builder.http2_only() } else { builder.http1_only() }
 }
 
-fn note_accepted(journal: &Journal, clock: &Clock, peer: &Peer, tls: Option<ProtocolVersion>, http2: bool) {
-    let tls = match tls {
-        Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
-        Some(ProtocolVersion::TLSv1_2) => Some("1.2"),
-        _ => None,
-    };
-    let protocol = Some(if http2 { "h2" } else { "http/1.1" });
-    let refused = peer.verdict.as_ref().err().cloned();
-    let fact = Handshake { accepted: true, peer: Some(&peer.name), tls, protocol, refused };
-    let gateway = peer.verdict.as_ref().ok().map(crate::domain::GatewayId::as_str);
-    journal.record(clock.now().at, gateway, None, &Fact::Handshake(fact));
-}
-
-fn note_refused(journal: &Journal, clock: &Clock, peer: Option<&str>, why: Why) {
-    let fact = Handshake { accepted: false, peer, tls: None, protocol: None, refused: Some(why) };
-    journal.record(clock.now().at, None, None, &Fact::Handshake(fact));
+impl Door {
+    fn note_full(&self, most: usize) {
+        if let Self::MutualTls { journal, clock, .. } = self {
+            let (expected, actual) = (format!("fewer than {most} open connections"), "all of them busy");
+            let why = Why { check: "room for connections", expected: expected.into(), actual: actual.into() };
+            note_refused(journal, clock, None, why);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
-    /// Paused time passes by itself once nobody has anything else to do.
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_never_speaks_is_dropped_at_the_deadline() {
-        let limits = Limits { connections: 4, handshakes: 4 };
+    /// A listener with mutual TLS on any port, its journal, and what keeps it running.
+    async fn listening(limits: Limits) -> (SocketAddr, Arc<Journal>, tokio::sync::watch::Sender<bool>) {
         let folder = tempfile::tempdir().expect("a folder");
         let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
@@ -284,14 +238,55 @@ mod tests {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(any, door, Router::new(), limits).await.expect("a port");
         let address = listener.address().expect("an address");
-        let (_stop, stopped) = Stop::pair();
+        let (stop, stopped) = Stop::pair();
         tokio::spawn(listener.run(stopped));
+        (address, journal, stop)
+    }
 
+    async fn first_entry(journal: &Journal) -> String {
+        journal.wait_beyond(0).await;
+        String::from_utf8(journal.page(0)).expect("text")
+    }
+
+    /// Paused time passes by itself once nobody has anything else to do.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_speaks_is_dropped_at_the_deadline() {
+        let (address, journal, _stop) = listening(Limits { connections: 4, handshakes: 4 }).await;
         let mut peer = TcpStream::connect(address).await.expect("a connection");
         let mut answer = Vec::new();
         peer.read_to_end(&mut answer).await.expect("closed");
-        journal.wait_beyond(0).await;
-        let entry = String::from_utf8(journal.page(0)).expect("text");
+        let entry = first_entry(&journal).await;
         assert!(entry.contains("a whole handshake within 10 s"), "{entry}");
+    }
+
+    #[tokio::test]
+    async fn silent_peers_keep_nobody_from_a_handshake() {
+        let (address, journal, _stop) = listening(Limits { connections: 4, handshakes: 1 }).await;
+        let _silent = TcpStream::connect(address).await.expect("a connection");
+        let mut peer = TcpStream::connect(address).await.expect("a connection");
+        peer.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("sent");
+        let entry = timeout(HANDSHAKE_DEADLINE / 2, first_entry(&journal)).await.expect("judged at once");
+        assert!(entry.contains("TLS on this port"), "{entry}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_of_http_2_that_asks_nothing_is_dropped_at_the_deadline() {
+        let (_stop, stop) = Stop::pair();
+        let handshakes = Arc::new(Semaphore::new(1));
+        let shared = Shared { door: Door::Plain, router: Router::new(), handshakes, stop };
+        let place = Connections::new(1).enter().await.expect("a place");
+        let (mut peer, ours) = tokio::io::duplex(1024);
+        tokio::spawn(shared.serve(TokioIo::new(ours), place, None, true));
+        let mut heard = Vec::new();
+        let ended = timeout(HEAD_DEADLINE * 2, peer.read_to_end(&mut heard)).await;
+        assert!(ended.is_ok(), "it is still open");
+    }
+
+    #[tokio::test]
+    async fn a_connection_for_which_there_is_no_room_is_in_the_journal() {
+        let (address, journal, _stop) = listening(Limits { connections: 0, handshakes: 1 }).await;
+        let _peer = TcpStream::connect(address).await.expect("a connection");
+        let entry = first_entry(&journal).await;
+        assert!(entry.contains("fewer than 0 open connections"), "{entry}");
     }
 }

@@ -40,10 +40,7 @@ pub(crate) fn server_config(
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|_| TlsError::Pem { what: "server.key", expected: "a private key (PKCS#8)" })?;
     let refused = |what, reason: String| TlsError::Refused { what, reason };
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(client_authority, "server.clientAuthority")? {
-        roots.add(authority).map_err(|fault| refused("server.clientAuthority", fault.to_string()))?;
-    }
+    let roots = roots(client_authority, "server.clientAuthority")?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
@@ -56,6 +53,15 @@ pub(crate) fn server_config(
         .map_err(|fault| refused("server.certificate and server.key", fault.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Authorities to trust.
+pub(crate) fn roots(pem: &str, what: &'static str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(pem, what)? {
+        roots.add(authority).map_err(|fault| TlsError::Refused { what, reason: fault.to_string() })?;
+    }
+    Ok(roots)
 }
 
 fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

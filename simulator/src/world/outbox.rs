@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,9 +17,12 @@ pub(crate) struct Job {
     pub(crate) update: Arc<Update>,
     /// Counts from 1.
     pub(crate) attempt: u32,
+    /// When this attempt was taken out: retries are counted from here, however long it lasts.
+    pub(crate) taken_at: Moment,
     /// The body as it was sent before, so that every attempt sends the same bytes.
     pub(crate) body: Option<Bytes>,
-    epoch: u64,
+    /// Counts the resets before it.
+    pub(crate) epoch: u64,
 }
 
 /// How an attempt ended, for the outbox.
@@ -37,6 +41,8 @@ pub(super) struct Outbox {
     /// holds up no other.
     due: HashMap<GatewayId, BTreeSet<(Moment, u64, TokenId)>>,
     len: usize,
+    /// Jobs that were taken and are not settled.
+    taken: usize,
     order: u64,
     epoch: u64,
 }
@@ -58,6 +64,7 @@ impl Outbox {
             token,
             update: Arc::new(update),
             attempt: 1,
+            taken_at: now,
             body: None,
             epoch: self.epoch,
         };
@@ -73,6 +80,18 @@ impl Outbox {
         self.due.get(gateway)?.first().map(|(at, _, _)| *at)
     }
 
+    /// The earliest moment after `now` at which anything is due.
+    pub(super) fn next_after(&self, now: Moment) -> Option<Moment> {
+        let later = (now.after(Duration::from_millis(1)), 0, TokenId::from_number(0));
+        self.due.values().filter_map(|due| due.range(later..).next()).map(|(at, _, _)| *at).min()
+    }
+
+    /// Nothing is being delivered, and nothing should be by now.
+    pub(super) fn is_calm(&self, now: Moment) -> bool {
+        let waits = |due: &BTreeSet<(Moment, u64, TokenId)>| due.first().is_none_or(|(at, _, _)| *at > now);
+        self.taken == 0 && self.due.values().all(waits)
+    }
+
     pub(super) fn take_due(&mut self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
         let mut jobs = Vec::new();
         let Some(due) = self.due.get_mut(gateway) else { return jobs };
@@ -82,17 +101,20 @@ impl Outbox {
                 break;
             }
             due.pop_first();
-            jobs.extend(self.queues.get(&token).and_then(VecDeque::front).cloned());
+            let head = self.queues.get(&token).and_then(VecDeque::front);
+            jobs.extend(head.map(|head| Job { taken_at: now, ..head.clone() }));
         }
+        self.taken += jobs.len();
         jobs
     }
 
-    pub(super) fn settle(&mut self, job: &Job, settled: Settled, now: Moment) {
-        // A job taken before a reset has nothing left to settle.
+    /// Ends an attempt. `false` for a job taken before a reset: it has nothing left to settle.
+    pub(super) fn settle(&mut self, job: &Job, settled: Settled) -> bool {
         if job.epoch != self.epoch {
-            return;
+            return false;
         }
-        let Some(queue) = self.queues.get_mut(&job.token) else { return };
+        let Some(queue) = self.queues.get_mut(&job.token) else { return false };
+        self.taken -= 1;
         match settled {
             Settled::Again { at, body } => {
                 if let Some(head) = queue.front_mut() {
@@ -107,10 +129,11 @@ impl Outbox {
                 if queue.is_empty() {
                     self.queues.remove(&job.token);
                 } else {
-                    self.make_due(now, &job.gateway, job.token);
+                    self.make_due(job.taken_at, &job.gateway, job.token);
                 }
             }
         }
+        true
     }
 
     /// An empty outbox that no job of this one can settle anything in.
@@ -177,7 +200,7 @@ mod tests {
         let first = outbox.take_due(&gateway(), NOW, 9);
         assert_eq!(sequences(&first), [1, 3]);
         assert!(outbox.take_due(&gateway(), NOW, 9).is_empty());
-        outbox.settle(&first[0], Settled::Over, NOW);
+        assert!(outbox.settle(&first[0], Settled::Over));
         assert_eq!(sequences(&outbox.take_due(&gateway(), NOW, 9)), [2]);
     }
 
@@ -186,7 +209,7 @@ mod tests {
         let mut outbox = outbox(&[1]);
         let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
         let at = Moment::from_ms(1000);
-        outbox.settle(&job, Settled::Again { at, body: Some(Bytes::from_static(b"{}")) }, NOW);
+        assert!(outbox.settle(&job, Settled::Again { at, body: Some(Bytes::from_static(b"{}")) }));
         assert!(outbox.take_due(&gateway(), Moment::from_ms(999), 1).is_empty());
         let again = outbox.take_due(&gateway(), at, 1).remove(0);
         assert_eq!((again.attempt, again.body.as_deref()), (2, Some(&b"{}"[..])));
@@ -199,7 +222,19 @@ mod tests {
         let mut new = old.emptied();
         let whose = (job.gateway.clone(), job.merchant, job.token);
         new.push(whose, update(7), NOW);
-        new.settle(&job, Settled::Over, NOW);
+        assert!(!new.settle(&job, Settled::Over));
         assert_eq!(new.len(), 1);
+    }
+
+    #[test]
+    fn it_is_calm_once_what_is_due_was_taken_and_settled() {
+        let mut outbox = outbox(&[1]);
+        assert!(!outbox.is_calm(NOW), "due");
+        let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
+        assert!(!outbox.is_calm(NOW), "on its way");
+        let at = Moment::from_ms(1000);
+        outbox.settle(&job, Settled::Again { at, body: None });
+        assert!(outbox.is_calm(NOW) && !outbox.is_calm(at));
+        assert_eq!((outbox.next_after(NOW), outbox.next_after(at)), (Some(at), None));
     }
 }

@@ -1,6 +1,7 @@
 //! What is held, and how it is found.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::sync::Arc;
 
 use crate::domain::{
@@ -9,6 +10,9 @@ use crate::domain::{
 
 use super::Limits;
 use super::outbox::Outbox;
+
+/// At most so many merchants and so many tokens are shown by a view.
+const SHOWN: usize = 10_000;
 
 /// A merchant of a gateway.
 #[derive(Debug, Clone)]
@@ -58,6 +62,9 @@ pub(super) struct State {
     merchants: HashMap<MerchantId, (GatewayId, Merchant)>,
     pub(super) tokens: HashMap<TokenId, Token>,
     pub(super) cards: HashMap<Fingerprint, Card>,
+    /// The first merchants and tokens in the order of their making: what a view shows.
+    pub(super) first_merchants: Vec<MerchantId>,
+    pub(super) first_tokens: Vec<TokenId>,
     /// Answers 503 still to give, by card and merchant.
     pub(super) unavailable: HashMap<(Fingerprint, MerchantId), u32>,
     pub(super) outbox: Outbox,
@@ -78,10 +85,24 @@ impl State {
 
     pub(super) fn add_merchant(&mut self, gateway: &GatewayId, id: MerchantId, merchant: Merchant) {
         self.merchants.insert(id, (gateway.clone(), merchant));
+        if self.first_merchants.len() < SHOWN {
+            self.first_merchants.push(id);
+        }
     }
 
-    pub(super) fn merchants(&self) -> impl Iterator<Item = (&GatewayId, MerchantId, &Merchant)> {
-        self.merchants.iter().map(|(id, (gateway, merchant))| (gateway, *id, merchant))
+    pub(super) fn add_token(&mut self, token: Token) {
+        if self.first_tokens.len() < SHOWN {
+            self.first_tokens.push(token.id);
+        }
+        self.tokens.insert(token.id, token);
+    }
+
+    pub(super) fn merchant(&self, id: MerchantId) -> Option<&(GatewayId, Merchant)> {
+        self.merchants.get(&id)
+    }
+
+    pub(super) fn merchant_count(&self) -> usize {
+        self.merchants.len()
     }
 
     /// The merchant must be of this gateway; another's is as unknown as none (C12).
@@ -129,8 +150,9 @@ impl State {
         self.scheduled.len()
     }
 
+    /// Forgets everything but the counters: no identifier that was given out comes back.
     pub(super) fn reset(&mut self) {
-        let outbox = self.outbox.emptied();
-        *self = Self { outbox, ..Self::default() };
+        let (outbox, counters) = (self.outbox.emptied(), mem::take(&mut self.counters));
+        *self = Self { outbox, counters, ..Self::default() };
     }
 }

@@ -58,7 +58,7 @@ impl World {
         if let Behaviour::AfterFirstUse { event } = behaviour {
             token.first_use = Some(event);
         }
-        state.tokens.insert(token.id, token.clone());
+        state.add_token(token.clone());
         if let Behaviour::Soon { seconds, event } = behaviour {
             let at = now.at.after(Duration::from_secs(seconds.into()));
             state.schedule(at, Scheduled { token: token.id, event });

@@ -7,9 +7,6 @@ use serde::Serialize;
 use super::World;
 use crate::domain::{GatewayId, MerchantId, Token};
 
-/// At most so many merchants and so many tokens are shown.
-const MOST: usize = 10_000;
-
 /// The state as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
@@ -48,23 +45,22 @@ struct TokenView {
 }
 
 impl World {
-    /// The state in the order of gateways, merchants and creation, cut where it is long.
+    /// The state in the order of gateways, merchants and creation; of a large one what was made first.
     pub(crate) fn view(&self) -> View {
         let state = self.lock();
-        let mut tokens: Vec<&Token> = state.tokens.values().collect();
-        tokens.sort_by_key(|token| (token.created, token.id));
         let mut by_merchant: BTreeMap<MerchantId, Vec<TokenView>> = BTreeMap::new();
-        for token in tokens.iter().take(MOST) {
+        for token in state.first_tokens.iter().filter_map(|id| state.tokens.get(id)) {
             by_merchant.entry(token.merchant).or_default().push(TokenView::of(token));
         }
-        let mut merchants: Vec<_> = state.merchants().collect();
-        merchants.sort_by_key(|(gateway, id, _)| ((*gateway).clone(), *id));
+        let mut merchants = state.first_merchants.clone();
+        merchants.sort_unstable();
         let mut gateways: BTreeMap<GatewayId, Vec<MerchantView>> = BTreeMap::new();
-        for (gateway, id, merchant) in merchants.iter().take(MOST) {
-            gateways.entry((*gateway).clone()).or_default().push(MerchantView {
+        for id in merchants {
+            let Some((gateway, merchant)) = state.merchant(id) else { continue };
+            gateways.entry(gateway.clone()).or_default().push(MerchantView {
                 merchant_id: id.to_string(),
                 merchant_name: crate::journal::redacted(&merchant.name).into_owned(),
-                tokens: by_merchant.remove(id).unwrap_or_default(),
+                tokens: by_merchant.remove(&id).unwrap_or_default(),
             });
         }
         let gateway =
@@ -72,7 +68,8 @@ impl World {
         View {
             outbox: state.outbox.len(),
             planned: state.scheduled_count(),
-            truncated: tokens.len() > MOST || merchants.len() > MOST,
+            truncated: state.tokens.len() > state.first_tokens.len()
+                || state.merchant_count() > state.first_merchants.len(),
             gateways: gateways.into_iter().map(gateway).collect(),
         }
     }

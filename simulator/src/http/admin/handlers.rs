@@ -19,7 +19,6 @@ use crate::http::answer::{answer, empty};
 use crate::http::intake::Intake;
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, Wire, decode};
-use crate::journal::Fact;
 
 /// The longest wait for a journal entry, in milliseconds.
 const LONGEST_WAIT: u64 = 60_000;
@@ -32,8 +31,10 @@ impl<T: Wire> FromRequest<Arc<Admin>> for Steer<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Arc<Admin>) -> Result<Self, Problem> {
-        let intake = request.extensions().get::<Intake>().ok_or_else(Problem::internal)?;
-        let body = intake.json(request.headers())?;
+        // The guard let no other body through.
+        let Some(Intake::Whole(body)) = request.extensions().get() else {
+            return Err(Problem::internal());
+        };
         // Where no member is required, an empty body is as good as an empty object.
         decode(body).map(Self).map_err(bad_request)
     }
@@ -76,8 +77,16 @@ pub(super) async fn journal(
         }
     }
     let journal = &admin.app.journal;
-    // Nothing within the time is an answer too: an empty one.
-    let _ = timeout(Duration::from_millis(wait), journal.wait_beyond(after)).await;
+    if wait > 0 && journal.last() <= after {
+        let busy = |_| Problem::unavailable("too many readers wait for the journal; try again");
+        let _place = admin.readers.try_acquire().map_err(busy)?;
+        let mut stop = admin.stop.clone();
+        // Nothing within the time is an answer too: an empty one. So is nothing before the stop.
+        tokio::select! {
+            _ = timeout(Duration::from_millis(wait), journal.wait_beyond(after)) => {}
+            () = stop.told() => {}
+        }
+    }
     let mut response = Response::new(Body::from(journal.page(after)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -98,7 +107,7 @@ pub(super) async fn event(
     Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
 }
 
-/// Moves the clock; what the issuer planned on the way happens at its moment, in order.
+/// Moves the clock.
 pub(super) async fn advance(
     State(admin): State<Arc<Admin>>,
     Steer(step): Steer<Advance>,
@@ -111,24 +120,16 @@ pub(super) async fn advance(
             "start the sandbox with --clock manual to move its clock",
         )
     };
-    let until = app.clock.now().at.after(step.by);
-    while let Some(due) = app.world.next_scheduled().filter(|due| *due <= until) {
-        app.clock.advance_to(due).map_err(real)?;
-        app.world.fire_due(&app.clock);
-    }
-    app.clock.advance_to(until).map_err(real)?;
-    let now = app.clock.now().at;
-    app.journal.record(now, None, None, &Fact::Clock { now: rfc3339(now) });
+    let now = app.world.advance(&app.clock, step.by).await.map_err(real)?;
     Ok(answer(StatusCode::OK, &json!({"now": rfc3339(now)})))
 }
 
 /// Forgets everything but the journal.
 pub(super) async fn reset(State(admin): State<Arc<Admin>>, Steer(Nothing): Steer<Nothing>) -> Response {
     let app = &admin.app;
-    app.world.reset();
     app.tokens.reset();
     app.seen.reset();
-    app.journal.record(app.clock.now().at, None, None, &Fact::Reset);
+    app.world.reset(app.clock.now().at);
     empty(StatusCode::NO_CONTENT)
 }
 

@@ -12,8 +12,9 @@ use crate::http::App;
 use crate::http::answer::{answer, empty};
 use crate::http::extract::{MerchantPath, Strict, TokenPath};
 use crate::http::problem::Problem;
-use crate::http::wire::{NewToken, NewTransaction, Plaintext, TokenAnswer, TransactionAnswer, card_of};
+use crate::http::wire::{NewToken, NewTransaction, TokenAnswer, TransactionAnswer, card_of};
 use crate::jose;
+use crate::plaintext::Plaintext;
 
 /// `POST …/tokens`: tokenizes a card (C17).
 pub(crate) async fn create_token(

@@ -1,13 +1,10 @@
-//! Answers, and the plaintexts inside them.
+//! Answers.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::auth::{LIFE_SECONDS, SCOPE};
 use crate::clock::rfc3339;
-use crate::domain::{MerchantId, Month, Token, TokenId};
+use crate::domain::{MerchantId, Token, uuid_text};
 use crate::world::{Merchant, Payment};
 
 /// 200 of getAccessToken [D1].
@@ -54,9 +51,6 @@ pub(crate) struct TransactionAnswer {
     cryptogram_expiry_date: String,
 }
 
-/// What is sealed toward the gateway (C18, C19, C22).
-pub(crate) struct Plaintext(Zeroizing<String>);
-
 impl AccessTokenAnswer {
     pub(crate) fn new(bearer: String) -> Self {
         Self { access_token: bearer, expires_in: LIFE_SECONDS, token_type: "Bearer", scope: SCOPE }
@@ -92,30 +86,11 @@ impl TokenAnswer {
 impl TransactionAnswer {
     pub(crate) fn new(payment: &Payment, encrypted_data: String) -> Self {
         Self {
-            transaction_id: TokenId::from_number(payment.id).to_string(),
+            transaction_id: uuid_text(payment.id),
             encrypted_data,
             // A card-on-file payment without cardholder authentication (our choice within C19).
             eci: "07",
             cryptogram_expiry_date: rfc3339(payment.cryptogram_expiry),
         }
-    }
-}
-
-impl Plaintext {
-    pub(crate) fn network_token(dpan: u64, expiry: Month) -> Self {
-        Self(Zeroizing::new(format!(r#"{{"dpan":"{dpan:016}","exp":"{}"}}"#, expiry.mmyy())))
-    }
-
-    pub(crate) fn payment(payment: &Payment) -> Self {
-        let cryptogram = Zeroizing::new(STANDARD.encode(payment.cryptogram));
-        let (dpan, exp) = (payment.dpan, payment.token_expiry.mmyy());
-        Self(Zeroizing::new(format!(
-            r#"{{"dpan":"{dpan:016}","exp":"{exp}","cryptogram":"{}"}}"#,
-            *cryptogram
-        )))
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 }
