@@ -6,11 +6,14 @@ use d1_client::Clock;
 use d1_client::receiver::ClientCredentials;
 use serde_json::{Value, json};
 use system_tests::{
-    Folder, GatewayReceiver, Papers, Port, Reply, START_MS, Sandbox, ScriptedReceiver, Setup, Tap,
+    Caller, Folder, GatewayReceiver, Papers, Port, Reply, START_MS, Sandbox, ScriptedReceiver, Setup, Tap,
 };
 
-/// A token of a fresh merchant.
+/// A token of a fresh merchant, and who may ask for more.
 struct Ready {
+    caller: Caller,
+    bearer: String,
+    merchant: String,
     token: String,
 }
 
@@ -19,7 +22,7 @@ async fn ready(sandbox: &Sandbox) -> Ready {
     let bearer = caller.bearer().await;
     let merchant = caller.merchant(&bearer).await;
     let token = caller.token(&bearer, &merchant).await;
-    Ready { token }
+    Ready { caller, bearer, merchant, token }
 }
 
 /// Moves the clock to where the entry says that the next attempt is due.
@@ -36,6 +39,41 @@ fn millis(text: &str) -> i64 {
     let number = |range: std::ops::Range<usize>| clock[range].parse::<i64>().expect("a number");
     let of_day = ((number(0..2) * 60 + number(3..5)) * 60 + number(6..8)) * 1000 + number(9..12);
     START_MS - 10 * 3_600_000 + of_day
+}
+
+#[tokio::test]
+async fn a_receiver_that_was_down_gets_every_event_once_and_in_order_when_it_returns() {
+    let (folder, port) = (Folder::shared(), Port::take());
+    let sandbox = Sandbox::notifying(port.url()).await;
+    let Ready { caller, bearer, merchant, token } = ready(&sandbox).await;
+    let other = caller.token(&bearer, &merchant).await;
+    sandbox.admin.event(&token, "token.suspend", json!({})).await;
+    sandbox.admin.event(&token, "token.resume", json!({})).await;
+    sandbox.admin.event(&token, "card.delete", json!({})).await;
+    for (token, attempt) in [(&token, 1), (&other, 1), (&token, 2), (&other, 2)] {
+        let failed = sandbox.admin.delivery(token, 1, attempt).await;
+        assert_eq!((&failed["outcome"], &failed["status"]), (&json!("retry"), &Value::Null), "{failed}");
+        if attempt == 1 && token == &other {
+            // Both second attempts fall due within this second, the third ones do not.
+            sandbox.advance(Duration::from_secs(1)).await;
+        }
+    }
+    let receiver = GatewayReceiver::start(&folder, port, None, Clock::system());
+    sandbox.advance(Duration::from_secs(2)).await;
+    for (token, sequence, attempt) in [(&token, 1, 3), (&token, 2, 1), (&token, 3, 1), (&other, 1, 3)] {
+        assert_eq!(sandbox.admin.delivery(token, sequence, attempt).await["outcome"], "delivered");
+    }
+    let told: Vec<(String, Option<u64>)> = receiver
+        .seen
+        .all()
+        .into_iter()
+        .map(|(told, _)| (told.token_id.as_str().to_owned(), told.sequence))
+        .collect();
+    let of = |id: &str| -> Vec<Option<u64>> {
+        told.iter().filter(|(token, _)| token == id).map(|(_, sequence)| *sequence).collect()
+    };
+    assert_eq!(of(&token), [Some(1), Some(2), Some(3)], "each once, and in order");
+    assert_eq!(of(&other), [Some(1)]);
 }
 
 #[tokio::test]

@@ -116,6 +116,33 @@ async fn a_body_must_be_one_closed_json_object_and_the_first_fault_is_named() {
 }
 
 #[tokio::test]
+async fn size_and_media_type_are_judged_before_the_json() {
+    let rules = Rules::new().await;
+    let padded = |size: usize| {
+        let body = r#"{"merchantName":"A"}"#;
+        format!("{body}{}", " ".repeat(size - body.len()))
+    };
+    assert_eq!(rules.create(padded(64 * 1024)).await.status, 201, "64 KiB are allowed");
+    let answer = rules.create(padded(64 * 1024 + 1)).await;
+    check("a byte more", &answer, 413, "PAYLOAD_TOO_LARGE", "request body too large");
+    let authorization = format!("Bearer {}", rules.bearer);
+    let good = [CORRELATION, ("authorization", authorization.as_str())];
+    for media in
+        ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "json"]
+    {
+        let headers = [&good[..], &[("content-type", media)]].concat();
+        let answer = rules.caller.send(Method::POST, &rules.caller.path(""), &headers, "not JSON").await;
+        check(media, &answer, 415, "UNSUPPORTED_MEDIA_TYPE", "application/json expected");
+    }
+    for media in ["application/json; charset=utf-8", "Application/JSON;charset=UTF-8"] {
+        let headers = [&good[..], &[("content-type", media)]].concat();
+        let body = r#"{"merchantName":"A"}"#;
+        let answer = rules.caller.send(Method::POST, &rules.caller.path(""), &headers, body).await;
+        assert_eq!(answer.status, 201, "{media}");
+    }
+}
+
+#[tokio::test]
 async fn routes_and_methods_that_do_not_exist_are_told_before_anything_else() {
     let rules = Rules::new().await;
     for path in ["/", "/ecom/v1", "/ecom/v2/merchant-gateways/MGW_000001/merchants", "/authz/v1/oauth2/Token"]

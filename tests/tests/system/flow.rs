@@ -238,7 +238,7 @@ impl LifeCycle<'_> {
         let record = self.receiver.record(&one.merchant, &one.token).await;
         let record = record.ok_or("the store does not know the token")?;
         same("the state in the store", &record.state, &told.state)?;
-        same("the sequence in the store", &record.sequence, &Some(one.sequence))?;
+        same("the sequence in the store", &record.position.sequence, &Some(one.sequence))?;
         same("the card in the store", &record.card_expiry_date, &told.card_expiry_date)?;
         if told.state == Some(TokenState::Deleted) {
             return Ok(());

@@ -1,5 +1,7 @@
 //! The whole first payment.
 
+use std::time::Duration;
+
 use system_tests::{Sandbox, Tap};
 
 use crate::flow::first_payment;
@@ -33,4 +35,28 @@ async fn the_client_makes_the_whole_first_payment_within_the_contract() {
     ];
     assert_eq!(operations, wanted, "one access token serves all calls, and nothing is sent twice");
     sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn the_client_fetches_a_new_access_token_ahead_of_the_end_of_the_old_one() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client(&sandbox.api_url());
+    let asked = async || {
+        let entries = sandbox.admin.journal().await;
+        entries.iter().filter(|entry| entry["operation"] == "getAccessToken").count()
+    };
+    let call = async || {
+        let now = sandbox.admin.now().await;
+        crate::flow::onboard(&client, &now).await.expect("a merchant");
+    };
+    call().await;
+    let before = sandbox.admin.journal().await.len() as u64;
+    sandbox.advance(Duration::from_secs(850)).await;
+    call().await;
+    // The call itself may go on with the old one.
+    let again = |entry: &serde_json::Value| entry["operation"] == "getAccessToken";
+    sandbox.admin.entry_after(before, "a second access token", again).await;
+    sandbox.advance(Duration::from_secs(100)).await;
+    call().await;
+    assert_eq!(asked().await, 2, "after 850 of 900 seconds, and then not before the new one's end");
 }

@@ -1,0 +1,92 @@
+//! The contract suite against our own client, over real mutual TLS, and that the suite can fail.
+
+use d1_contracts::{Case, Count, Ran, ReportedOutcome, Retryable, built_in_cases, judge_case, run_case};
+use d1_simulator::cli::{OwnClient, contract_stage};
+use system_tests::Folder;
+
+async fn run_all() -> Vec<Ran> {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let subject = OwnClient::new(folder.root());
+    let mut ran = Vec::new();
+    for case in built_in_cases().expect("good cases") {
+        ran.push(run_case(&stage, &case, &subject).await.expect("it runs"));
+    }
+    ran
+}
+
+/// The same case with one expectation turned into another.
+fn flipped(case: &Case) -> Vec<(&'static str, Case)> {
+    let change = |what, make: &dyn Fn(&mut Case)| {
+        let mut other = case.clone();
+        make(&mut other);
+        (what, other)
+    };
+    let outcome = match case.expect.outcome {
+        ReportedOutcome::Ok => ReportedOutcome::Unreadable,
+        _ => ReportedOutcome::Ok,
+    };
+    let retryable = match case.expect.retryable {
+        Retryable::Never => Retryable::Safe,
+        Retryable::Safe | Retryable::After => Retryable::Never,
+    };
+    let mut all = vec![
+        change("outcome", &|other| other.expect.outcome = outcome.clone()),
+        change("retryable", &|other| other.expect.retryable = retryable),
+        change("ambiguous", &|other| other.expect.ambiguous = !case.expect.ambiguous),
+        change("attempts", &|other| other.expect.attempts = Count::Exactly(99)),
+        change("pause", &|other| other.expect.waits_at_least_ms = u64::MAX),
+        change("the answer of the cell", &|other| other.id = case.id.replacen(case.cell(), "inbound/getToken/418/TEAPOT", 1)),
+    ];
+    if case.expect.access_tokens.is_some() {
+        all.push(change("access tokens", &|other| other.expect.access_tokens = Some(Count::Exactly(99))));
+    }
+    for name in case.expect.result.keys() {
+        all.push(change("a member", &|other| {
+            other.expect.result.insert(name.clone(), "another value".into());
+        }));
+    }
+    if let ReportedOutcome::Refused { status, code } = case.expect.outcome.clone() {
+        let other_code = Some(code.map_or("INVALID_FIELD".to_owned(), |code| format!("{code}S")));
+        let refused = ReportedOutcome::Refused { status, code: other_code };
+        all.push(change("code", &|other| other.expect.outcome = refused.clone()));
+    }
+    all
+}
+
+#[tokio::test]
+async fn our_client_passes_every_case_and_any_flipped_expectation_fails() {
+    let ran = run_all().await;
+    for one in &ran {
+        println!("case {}: {}", one.case.id, if one.verdict.passed() { "passed" } else { "FAILED" });
+    }
+    let failed: Vec<String> = ran
+        .iter()
+        .flat_map(|one| one.verdict.faults().map(|(witness, fault)| format!("{}: {witness}: {fault}", one.case.id)))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(ran.len() > 90, "{}", ran.len());
+    for one in &ran {
+        let told = one.told.as_ref().expect("it came back");
+        for (what, case) in flipped(&one.case) {
+            let verdict = judge_case(&case, &one.exchanges, told);
+            assert!(!verdict.passed(), "{}: {what} was turned round and nobody noticed", one.case.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_never_asked_and_an_answer_against_the_contract_are_no_witnesses() {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let subject = OwnClient::new(folder.root());
+    let cases = built_in_cases().expect("good cases");
+    let mut case = cases.into_iter().find(|case| case.id.contains("createMerchant/403")).expect("a case");
+    let ran = run_case(&stage, &case, &subject).await.expect("it runs");
+    let told = ran.told.expect("it came back");
+    assert!(judge_case(&case, &[], &told).served.is_err(), "nothing was served");
+    // An answer that the contract does not allow: another code than the cell's status has.
+    case.answers[0].body = Some(serde_json::json!({"errorCode": "FORBIDDEN", "error": "x", "more": 1}));
+    let ran = run_case(&stage, &case, &subject).await.expect("it runs");
+    assert!(ran.verdict.served.is_err(), "{:?}", ran.verdict);
+}
