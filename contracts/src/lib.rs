@@ -20,22 +20,47 @@
 //! # Ok::<(), d1_contracts::LoadError>(())
 //! ```
 
+mod broken;
+mod cases;
+mod cells;
 mod document;
 mod elements;
 mod fault;
 mod form;
 mod json;
 mod judge;
+mod matrix;
 mod operation;
+mod report;
+mod runner;
+mod sabotage;
 mod schema;
+mod shim;
+mod stage;
 mod standing;
+mod subject;
+mod verdict;
 
+pub use broken::{Break, BrokenClient, Props, Sign};
+pub use cases::{
+    Case, CaseError, Count, Expectation, GoodAnswers, Outcome as ReportedOutcome, Retryable, Turn,
+    built_in_cases, cases_in,
+};
+pub use cells::{Cell, Side, documented_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
 pub use judge::{Contract, Matched, inbound, outbound};
+pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
+pub use report::{DISCLAIMER, Report};
+pub use runner::{Ran, RunError, run_case, run_cases};
+pub use sabotage::{KillMatrix, sabotage};
+pub use shim::{CommandError, Limits, Shim, ShimCommand, ShimError, ShimFiles};
+pub use stage::{Exchange, Open, Play, Seal, Stage};
 pub use standing::{LintFault, Standing, lint};
+pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
+pub use verdict::{Verdict, judge_case};
 
 /// The text of the inbound document (the merchant gateway calls D1).
 pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");

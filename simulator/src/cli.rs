@@ -1,9 +1,11 @@
 //! The command line of `d1sim`: the only place that prints.
 
+mod admin_port;
 mod args;
 mod banner;
 mod bench;
 mod cards;
+mod contract;
 mod exit;
 mod folder;
 mod init;
@@ -12,6 +14,7 @@ mod pki;
 mod reference;
 mod serve;
 
+pub use contract::{OwnClient, contract_props, contract_stage};
 pub use exit::Exit;
 
 use std::error::Error;
@@ -50,6 +53,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cards(args) => cards::run(&args),
         Command::Pki(args) => pki::run(args),
         Command::Jose(args) => jose::run(args),
+        Command::Contract(args) => contract::run(args),
         Command::Bench(args) => bench::run(&args),
     }
 }

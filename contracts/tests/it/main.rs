@@ -8,3 +8,6 @@ mod exchanges;
 mod lint;
 mod renames;
 mod requests;
+mod sabotage;
+mod shim;
+mod suite;

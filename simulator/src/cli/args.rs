@@ -27,6 +27,8 @@ pub(super) enum Command {
     Pki(Pki),
     /// Make assertions, seal cards and open answers. Prints secrets of the sandbox to stdout
     Jose(Jose),
+    /// Show what the contract holds, and prove what a client makes of it
+    Contract(Contract),
     /// Measure the sandbox against a bare server behind the same listener
     Bench(Bench),
 }
@@ -52,7 +54,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(super) receiver_ca: Option<PathBuf>,
     /// Seed of identifiers, DPANs and jitter; without it a new one each time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Where the time comes from
     #[arg(long, value_enum, value_name = "real|manual")]
@@ -157,6 +159,15 @@ pub(super) struct Assert {
     /// How long the assertion is good for, e.g. 90s or 15m; D1 takes at most 15m
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub(super) life: String,
+    /// Take the time from the sandbox with this admin port; needed where its clock is manual
+    #[arg(long, value_name = "URL", conflicts_with = "at")]
+    pub(super) admin: Option<String>,
+    /// The file with the bearer that this admin port asks for
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub(super) admin_token_file: Option<PathBuf>,
+    /// Make it as if at this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -204,4 +215,61 @@ pub(super) struct Open {
     /// The JWE, or an answer with `encryptedData` in it; without it, or with -, from stdin
     #[arg(value_name = "JWE")]
     pub(super) jwe: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Contract {
+    #[command(subcommand)]
+    pub(super) command: ContractCommand,
+    /// Read the cases from this folder instead of those built in
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) cases: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContractCommand {
+    /// Print every cell of the contract with the number of its cases; exit code 2 if one has none
+    Coverage,
+    /// Print the id and the reason of every case
+    List,
+    /// Print a case
+    Show(Show),
+    /// Run the cases over real mutual TLS, against the client of this project or your own (--exec)
+    Run(Run),
+    /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
+    Sabotage(Sabotage),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sabotage {
+    /// Write the kill matrix as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The case
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Run them against the client behind this program instead, which is told of each call on stdin and tells on stdout
+    /// what came of it (contracts/shims/PROTOCOL.md); words and quotes as in a shell, nothing is expanded
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) exec: Option<d1_contracts::ShimCommand>,
+    /// Run only the cases whose id contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+    /// Also run the cases against every broken client, so that a cell can be proven, not only seen. Takes a while
+    #[arg(long)]
+    pub(super) kills: bool,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::simulator::Running;
@@ -14,12 +14,18 @@ pub(super) struct About {
     environment: &'static str,
     base_path: String,
     receiver: String,
+    /// The option that lets a command past the admin port's guard, if it has one.
+    admin_token: String,
 }
 
 impl About {
-    pub(super) fn of(config: &Config, folder: &Path) -> Self {
+    pub(super) fn of(config: &Config, folder: &Path, admin_token_file: Option<&Path>) -> Self {
+        let path = |path: &Path| quoted(&path.display().to_string());
         Self {
-            folder: quoted(&folder.display().to_string()),
+            admin_token: admin_token_file
+                .map(|file| format!(" --admin-token-file {}", path(&absolute(file))))
+                .unwrap_or_default(),
+            folder: path(folder),
             gateways: config.gateway_ids().map(String::from).collect(),
             environment: config.environment,
             base_path: config.base_path.clone(),
@@ -52,21 +58,32 @@ impl About {
              {lines}\n\
              Ready. Ctrl-C stops.",
             version = env!("CARGO_PKG_VERSION"),
-            lines = self.curl(&api, gateway),
+            lines = self.curl(running, gateway),
         )
     }
 
-    fn curl(&self, api: &str, gateway: &str) -> String {
-        let (folder, base) = (&self.folder, &self.base_path);
+    fn curl(&self, running: &Running, gateway: &str) -> String {
+        let (folder, base, api) = (&self.folder, &self.base_path, running.api_url());
+        // The keyboard's clock is not the sandbox's.
+        let time = if running.clock().is_manual() {
+            format!(" --admin {}{}", running.admin_url(), self.admin_token)
+        } else {
+            String::new()
+        };
         let program =
             env::current_exe().map_or_else(|_| "d1sim".into(), |path| quoted(&path.display().to_string()));
         format!(
             r#"  d1() {{ curl -sS --cacert {folder}/ca/server-ca.pem --cert {folder}/gateway/client.pem --key {folder}/gateway/client.key -H 'x-correlation-id: first-try' -H 'content-type: application/json' "$@"; }}
-  TOKEN=$(d1 {api}/authz/v1/oauth2/token -d "{{\"grant_type\":\"urn:ietf:params:oauth:grant-type:jwt-bearer\",\"assertion\":\"$({program} jose assert --sandbox {folder})\"}}" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  TOKEN=$(d1 {api}/authz/v1/oauth2/token -d "{{\"grant_type\":\"urn:ietf:params:oauth:grant-type:jwt-bearer\",\"assertion\":\"$({program} jose assert --sandbox {folder}{time})\"}}" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   d1 {api}{base}/merchant-gateways/{gateway}/merchants -H "authorization: Bearer $TOKEN" -d '{{"merchantName":"Corner Bookshop"}}'
 "#
         )
     }
+}
+
+/// Where a file is, whatever the folder of whoever asks.
+fn absolute(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }
 
 /// A path as a shell takes it.

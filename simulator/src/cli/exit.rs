@@ -9,6 +9,16 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Ok = 0,
+    /// A case of the contract suite failed.
+    CaseFailed = 1,
+    /// A cell of the contract has no case, or a case no cell.
+    Gap = 2,
+    /// There was nothing to run.
+    NothingRan = 3,
+    /// The contract suite itself failed.
+    Harness = 4,
+    /// A client that is broken on purpose passes every case of the contract suite, or a case notices none.
+    Survivor = 6,
     /// The command line, a configuration or an input file is not as it must be.
     Usage = 64,
     /// A fault of ours.

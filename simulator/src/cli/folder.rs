@@ -1,12 +1,11 @@
 //! A sandbox folder as the commands see it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::exit::Failure;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, text_of};
 
 /// Where the configuration lies in a sandbox folder.
 pub(super) const CONFIG: &str = "sandbox.yaml";
@@ -34,9 +33,7 @@ impl SandboxFolder {
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
-        let path = self.file(name);
-        let text = fs::read_to_string(&path).map(Zeroizing::new);
-        text.map_err(|fault| Failure::file("read", &path, &fault))
+        read_text(name, &self.file(name))
     }
 
     /// The gateway that is asked for, or the first.
@@ -68,8 +65,17 @@ impl SandboxFolder {
 
 /// Reads a configuration; a file that is missing is a resource, everything else is usage.
 pub(super) fn read_config(path: &Path) -> Result<Config, Failure> {
-    Config::read(path).map_err(|error| match error {
+    Config::read(path).map_err(failure)
+}
+
+/// Reads a file that an option or a command names.
+pub(super) fn read_text(what: &str, path: &Path) -> Result<Zeroizing<String>, Failure> {
+    text_of(what, path).map_err(failure)
+}
+
+fn failure(error: ConfigError) -> Failure {
+    match error {
         ConfigError::File { .. } => Failure::resource(error),
         _ => Failure::usage(error),
-    })
+    }
 }

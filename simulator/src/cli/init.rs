@@ -32,6 +32,11 @@ pub(super) fn failure(error: InitError) -> Failure {
     match error {
         InitError::Io { .. } | InitError::Busy { .. } => Failure::resource(error),
         InitError::Pki(_) => Failure::internal(error),
+        InitError::Exists { .. } => Failure::usage(format!("{error}: `d1sim init --force`")),
+        InitError::Gateway { .. } | InitError::DuplicateGateway { .. } => {
+            Failure::usage(format!("--gateway: {error}"))
+        }
+        InitError::San { .. } => Failure::usage(format!("--san: {error}")),
         _ => Failure::usage(error),
     }
 }

@@ -12,13 +12,15 @@ use zeroize::Zeroizing;
 use super::args::{Assert, Jose, JoseCommand, Open, Seal};
 use super::exit::Failure;
 use super::folder::SandboxFolder;
-use super::print;
+use super::{admin_port, print};
 use crate::chance::secret_bytes;
-use crate::clock::{Clock, ClockMode};
+use crate::clock::{Clock, ClockMode, parse_rfc3339};
 use crate::config::parse_duration;
+use crate::domain::Moment;
 use crate::jose::{
     OwnKey, PublicKey, Use, encode, open as open_jwe, seal as seal_jwe, sign, signer_from_pkcs8,
 };
+use crate::journal::Why;
 
 /// The longest text that is read from stdin.
 const MOST: u64 = 1024 * 1024;
@@ -37,23 +39,37 @@ fn assert(args: &Assert) -> Result<(), Failure> {
     let life = parse_duration(&args.life).ok_or_else(|| {
         Failure::usage(format!("--life {}: expected a duration like 90s or 15m", args.life))
     })?;
-    print(&assertion(&folder, &gateway, life)?);
+    print(&assertion(&folder, &gateway, life, moment(args)?)?);
     Ok(())
 }
 
-/// An assertion of a gateway, with the keys of the folder.
-pub(super) fn assertion(folder: &SandboxFolder, gateway: &str, life: Duration) -> Result<String, Failure> {
+fn moment(args: &Assert) -> Result<Moment, Failure> {
+    match (&args.at, &args.admin) {
+        (Some(at), _) => parse_rfc3339(at)
+            .ok_or_else(|| Failure::usage(format!("--at {at}: expected a time like 2026-04-22T10:00:00Z"))),
+        (None, Some(admin)) => admin_port::now(admin, args.admin_token_file.as_deref()),
+        (None, None) => Ok(Clock::new(ClockMode::Real).now().at),
+    }
+}
+
+/// An assertion of a gateway, with the keys of the folder. It does not say when it was made: a
+/// sandbox whose clock is a little behind would refuse it as made in the future.
+pub(super) fn assertion(
+    folder: &SandboxFolder,
+    gateway: &str,
+    life: Duration,
+    now: Moment,
+) -> Result<String, Failure> {
     let name = folder.gateway_file(gateway, "assertion.jwk");
     let public = PublicKey::read(&folder.text(&name)?, Use::Assertion)
         .map_err(|fault| Failure::usage(format!("{name}: {fault}")))?;
     let name = folder.gateway_file(gateway, "assertion.key");
     let key = signer(&folder.text(&name)?)
         .ok_or_else(|| Failure::usage(format!("{name}: expected a P-256 private key (PKCS#8 PEM)")))?;
-    let now = Clock::new(ClockMode::Real).now_ms().div_euclid(1000);
-    let end = now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
+    let end = now.after(life).as_seconds();
     let header = json!({"alg": "ES256", "typ": "JWT", "kid": public.kid});
     let jti = encode(&secret_bytes().map_err(Failure::internal)?[..16]);
-    let claims = json!({"iss": gateway, "sub": gateway, "iat": now, "exp": end, "jti": jti});
+    let claims = json!({"iss": gateway, "sub": gateway, "exp": end, "jti": jti});
     sign(&header.to_string(), &claims.to_string(), &key).map_err(Failure::internal)
 }
 
@@ -104,7 +120,10 @@ fn open(args: &Open) -> Result<(), Failure> {
         }
     };
     let plaintext = open_jwe(jwe_in(&given)?.trim(), &own).map_err(|why| {
-        Failure::usage(format!("{}: expected {}, found {}", why.check, why.expected, why.actual))
+        let Why { check, expected, actual } = why;
+        Failure::usage(format!(
+            "{check}: expected {expected}, found {actual} (opened with {name} of {gateway})"
+        ))
     })?;
     print(&String::from_utf8_lossy(&plaintext));
     Ok(())

@@ -24,9 +24,14 @@ mod tests {
         let name = format!("{parent} {}", command.get_name());
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let children: Vec<_> = command.get_subcommands().filter(|child| child.get_name() != "help").collect();
-        if children.is_empty() {
-            writeln!(text, "| **`{name}`** | | {about} |").expect("a String");
+        // An option of a group stands with each of its commands.
+        for child in &children {
+            rows(text, &name, child);
         }
+        if !children.is_empty() {
+            return;
+        }
+        writeln!(text, "| **`{name}`** | | {about} |").expect("a String");
         for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
         {
             let value = arg.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
@@ -44,10 +49,9 @@ mod tests {
             let defaults = arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned());
             let default: String = if takes { defaults.collect::<Vec<_>>().join(" ") + &said } else { said };
             let default = if default.is_empty() { default } else { format!("`{default}`") };
+            // A bar would end the cell.
+            let shown = shown.replace('|', r"\|");
             writeln!(text, "| `{shown}` | {default} | {help} |").expect("a String");
-        }
-        for child in children {
-            rows(text, &name, child);
         }
     }
 

@@ -8,12 +8,11 @@ use d1_fixtures::{InitError, Plan, write_sandbox};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use zeroize::Zeroizing;
 
 use super::args::{ClockKind, Serve};
 use super::exit::Failure;
-use super::folder::{CONFIG, read_config};
-use super::{banner, init, say};
+use super::folder::{CONFIG, read_config, read_text};
+use super::{admin_port, banner, init, say};
 use crate::clock::ClockMode;
 use crate::config::Config;
 use crate::simulator::{Running, Simulator, StartError};
@@ -30,17 +29,19 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         None => first_run(Path::new(FOLDER))?,
     };
     let config = configure(&args, read_config(&path)?)?;
-    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+    // Absolute, so that what is printed can be pasted anywhere.
+    let folder = fs::canonicalize(&path).map_err(|fault| Failure::file("read", &path, &fault))?;
+    let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
-    runtime.block_on(serve(config, &folder, args.ready_file))
+    let about = banner::About::of(&config, &folder, args.admin_token_file.as_deref());
+    runtime.block_on(serve(config, &about, args.ready_file))
 }
 
-async fn serve(config: Config, folder: &Path, ready_file: Option<PathBuf>) -> Result<(), Failure> {
+async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf>) -> Result<(), Failure> {
     // Taken before anything listens, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
-    let about = banner::About::of(&config, folder);
     let running = Simulator::start(config).await.map_err(|error| match error {
         StartError::Listen { .. } => Failure::resource(error),
         StartError::Randomness(_) | StartError::Cards(_) => Failure::internal(error),
@@ -68,17 +69,12 @@ fn configure(args: &Serve, mut config: Config) -> Result<Config, Failure> {
         Some(ClockKind::Manual) => ClockMode::manual_from_now(),
         None => config.clock,
     };
-    let read = |path: &Path| fs::read_to_string(path).map_err(|fault| Failure::file("read", path, &fault));
     if let Some(path) = &args.admin_token_file {
-        let token = Zeroizing::new(read(path)?);
-        let token = token.trim();
-        if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let hint = "expected 16 or more visible ASCII characters, e.g. from `openssl rand -hex 16`";
-            return Err(Failure::usage(format!("--admin-token-file {}: {hint}", path.display())));
-        }
-        config.admin_token = Some(Zeroizing::new(token.to_owned()));
+        config.admin_token = Some(admin_port::token(path)?);
     }
-    let authority = args.receiver_ca.as_deref().map(read).transpose()?;
+    let authority = args.receiver_ca.as_deref();
+    let authority = authority.map(|path| read_text("--receiver-ca", path).map(|text| text.to_string()));
+    let authority = authority.transpose()?;
     match &args.receiver {
         Some(url) => config.set_receiver(url, authority).map_err(Failure::usage)?,
         None if authority.is_some() => {

@@ -1,5 +1,7 @@
 //! The program as a user meets it: commands, exit codes, what is printed where.
 
+mod contract;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

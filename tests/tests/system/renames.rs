@@ -21,7 +21,12 @@ use crate::flow::{Checked, LifeCycle, first_payment};
 /// Members whose absence a client is not to mind: operation, in the answer, name, and why. A rename of these must still
 /// be seen by the contract.
 const A_CLIENT_MAY_IGNORE: &[(&str, bool, &str, &str)] = &[
-    ("getAccessToken", true, "expires_in", "optional [D1]; without it the documented 15 minutes are taken [D8]"),
+    (
+        "getAccessToken",
+        true,
+        "expires_in",
+        "optional [D1]; without it the documented 15 minutes are taken [D8]",
+    ),
     ("getAccessToken", true, "token_type", "optional [D1]; it is always Bearer [D8]"),
     ("getAccessToken", true, "scope", "nothing depends on it [D1]"),
 ];
@@ -123,7 +128,10 @@ async fn every_inbound_member_is_noticed_when_it_is_renamed_on_either_side_or_on
     let (members, exchanges) = (tap.members(), tap.exchanges());
     assert!(members.len() >= 40, "the flow shows its members: {}", members.len());
     for (_, _, name, _) in A_CLIENT_MAY_IGNORE {
-        assert!(members.iter().any(|member| member.member == *name), "{name} is on the list, but not on the wire");
+        assert!(
+            members.iter().any(|member| member.member == *name),
+            "{name} is on the list, but not on the wire"
+        );
     }
     let mut found = unnoticed(&tap, &members, A_CLIENT_MAY_IGNORE, once).await;
     found.extend(unnoticed_on_both_sides(tap.contract(), &members, &exchanges));

@@ -142,7 +142,8 @@ async fn misplace_a_card(sandbox: &Sandbox) {
     caller.call(Method::POST, &path, UNLISTED, json!({"pan": UNLISTED})).await;
     let headers = [("x-correlation-id", UNLISTED), ("authorization", UNLISTED)];
     caller.send(Method::GET, &path, &headers, "").await;
-    let event = json!({"gateway": "MGW_000001", "tokenId": UNLISTED, "event": "card.replace", "pan": UNLISTED});
+    let event =
+        json!({"gateway": "MGW_000001", "tokenId": UNLISTED, "event": "card.replace", "pan": UNLISTED});
     sandbox.admin.post("/events", event).await;
 }
 

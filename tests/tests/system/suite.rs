@@ -1,7 +1,10 @@
 //! The contract suite against our own client, over real mutual TLS, and that the suite can fail.
 
-use d1_contracts::{Case, Count, Ran, ReportedOutcome, Retryable, built_in_cases, judge_case, run_case};
-use d1_simulator::cli::{OwnClient, contract_stage};
+use d1_contracts::{
+    Break, BrokenClient, Case, Count, Ran, ReportedOutcome, Retryable, built_in_cases, judge_case, run_case,
+    sabotage,
+};
+use d1_simulator::cli::{OwnClient, contract_props, contract_stage};
 use system_tests::Folder;
 
 async fn run_all() -> Vec<Ran> {
@@ -36,7 +39,9 @@ fn flipped(case: &Case) -> Vec<(&'static str, Case)> {
         change("ambiguous", &|other| other.expect.ambiguous = !case.expect.ambiguous),
         change("attempts", &|other| other.expect.attempts = Count::Exactly(99)),
         change("pause", &|other| other.expect.waits_at_least_ms = u64::MAX),
-        change("the answer of the cell", &|other| other.id = case.id.replacen(case.cell(), "inbound/getToken/418/TEAPOT", 1)),
+        change("the answer of the cell", &|other| {
+            other.id = case.id.replacen(case.cell(), "inbound/getToken/418/TEAPOT", 1)
+        }),
     ];
     if case.expect.access_tokens.is_some() {
         all.push(change("access tokens", &|other| other.expect.access_tokens = Some(Count::Exactly(99))));
@@ -55,6 +60,7 @@ fn flipped(case: &Case) -> Vec<(&'static str, Case)> {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "one line for each case in the output of the tests")]
 async fn our_client_passes_every_case_and_any_flipped_expectation_fails() {
     let ran = run_all().await;
     for one in &ran {
@@ -62,7 +68,9 @@ async fn our_client_passes_every_case_and_any_flipped_expectation_fails() {
     }
     let failed: Vec<String> = ran
         .iter()
-        .flat_map(|one| one.verdict.faults().map(|(witness, fault)| format!("{}: {witness}: {fault}", one.case.id)))
+        .flat_map(|one| {
+            one.verdict.faults().map(|(witness, fault)| format!("{}: {witness}: {fault}", one.case.id))
+        })
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(ran.len() > 90, "{}", ran.len());
@@ -89,4 +97,56 @@ async fn a_server_that_was_never_asked_and_an_answer_against_the_contract_are_no
     case.answers[0].body = Some(serde_json::json!({"errorCode": "FORBIDDEN", "error": "x", "more": 1}));
     let ran = run_case(&stage, &case, &subject).await.expect("it runs");
     assert!(ran.verdict.served.is_err(), "{:?}", ran.verdict);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_without_a_fault_passes_every_case_and_every_broken_one_is_killed() {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let props = contract_props(folder.root()).expect("props");
+    let cases = built_in_cases().expect("good cases");
+    let kills = sabotage(&stage, &props, &cases).await.expect("it runs");
+    assert!(kills.unsound.is_empty(), "{:#?}", kills.unsound);
+    assert_eq!(kills.survivors().collect::<Vec<_>>(), [], "{}", kills.text());
+    assert_eq!(kills.idle().collect::<Vec<_>>(), [""; 0], "{}", kills.text());
+    assert_eq!((kills.by_break.len(), kills.by_case.len()), (Break::ALL.len(), cases.len()));
+    // Each of these stands for the one thing that some case is there for.
+    for (one, case) in [
+        (Break::SwallowDelete404, "inbound/deleteToken/404/RESOURCE_NOT_FOUND/first-try"),
+        (Break::NotAmbiguous, "inbound/createTransaction/500/INTERNAL_ERROR/told-once"),
+        (Break::IgnoreSealed, "inbound/getToken/200/none/reads"),
+        (Break::StaleBearer, "inbound/createToken/401/none/once"),
+        (Break::RetryForever, "inbound/getAccessToken/429/TOO_MANY_REQUESTS/for-ever"),
+    ] {
+        assert!(kills.by_break[&one].contains(case), "{one} survives {case}");
+    }
+}
+
+#[tokio::test]
+async fn a_case_whose_expectation_is_emptied_kills_nobody_and_is_reported() {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let props = contract_props(folder.root()).expect("props");
+    let id = "inbound/getToken/200/none/reads";
+    let mut case =
+        built_in_cases().expect("good cases").into_iter().find(|case| case.id == id).expect("a case");
+    case.expect.attempts = Count::Between { min: 0, max: u32::MAX };
+    case.expect.access_tokens = None;
+    case.expect.result.clear();
+    let kills = sabotage(&stage, &props, &[case]).await.expect("it runs");
+    assert_eq!(kills.idle().collect::<Vec<_>>(), [id], "{}", kills.text());
+    assert!(kills.text().contains(&format!("idle: {id}")), "{}", kills.text());
+    assert!(kills.survivors().any(|one| one == Break::StatusOnly), "{}", kills.text());
+}
+
+#[tokio::test]
+async fn a_client_that_panics_fails_its_case_and_leaves_the_suite_standing() {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let props = contract_props(folder.root()).expect("props");
+    let subject = BrokenClient::new(props, Some(Break::PanicAlways));
+    let case = built_in_cases().expect("good cases").remove(0);
+    let ran = run_case(&stage, &case, &subject).await.expect("the suite stands");
+    assert_eq!(ran.verdict.reported, Err("the client panicked".to_owned()));
+    assert!(ran.told.is_none());
 }

@@ -97,7 +97,8 @@ struct Caller {
 impl Caller {
     async fn new(folder: &SandboxFolder, target: Target, base: &str) -> Result<Self, Failure> {
         let gateway = folder.gateway(None)?;
-        let assertion = assertion(folder, &gateway, Duration::from_secs(300))?;
+        let now = Clock::new(ClockMode::Real).now().at;
+        let assertion = assertion(folder, &gateway, Duration::from_secs(300), now)?;
         let base = format!("{base}/merchant-gateways/{gateway}/merchants");
         let mut caller = Self { target, base, bearer: String::new() };
         let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The contract suite against the Python client of contracts/shims/python, which shares no code with this workspace; that
+# the suite notices when that client is broken; and our own client as anybody's, behind a shim.
+#
+# PYTHON names an interpreter that has contracts/shims/python/requirements.txt.
+# shellcheck disable=SC2317 # the functions are called through `check`
+# shellcheck source-path=SCRIPTDIR source=sandbox.sh
+. "$(dirname "$0")/sandbox.sh"
+
+planned=7
+
+PYTHON=${PYTHON:-python3}
+shims=$root/contracts/shims/python
+
+# proves SHIM-FOLDER NAME EXIT-CODE [OPTION]...: runs the suite against the shim in a folder, with a report by the name.
+proves() {
+    local folder=$1
+    shift
+    runs "'$PYTHON' '$folder/shim.py'" "$@"
+}
+runs() {
+    local command=$1 name=$2 wanted=$3 status=0
+    shift 3
+    timeout 180 "$D1SIM" contract run --exec "$command" --json "$work/$name.json" "$@" \
+        >"$work/$name.log" 2>&1 || status=$?
+    same "exit code of $name" "$wanted" "$status" || { grep -A 4 '^failed' "$work/$name.log"; tail -n 3 "$work/$name.log"; return 1; }
+}
+check 'the Python client passes every case' proves "$shims" whole 0
+
+is_complete() { holds 'the report' "$(cat "$work/whole.json")" '"complete": true' '"client": "d1_client.py ' '"gaps": []'; }
+check 'its report is complete' is_complete
+
+# broken NAME FROM TO [OPTION]...: the client with one line changed fails, and the run is complete all the same.
+broken() {
+    local name=$1 from=$2 to=$3
+    shift 3
+    mkdir "$work/$name" && cp "$shims"/*.py "$work/$name" || return 1
+    sed -i "s/$from/$to/" "$work/$name/d1_client.py"
+    ! cmp -s "$shims/d1_client.py" "$work/$name/d1_client.py" || { echo "nothing was changed in $name"; return 1; }
+    proves "$work/$name" "$name" 1 "$@" || return 1
+    holds "$name" "$(cat "$work/$name.json")" '"complete": true'
+}
+check 'one that never repeats is found out' broken impatient '^ATTEMPTS = 4' 'ATTEMPTS = 1'
+check 'one that reports no doubt is found out' broken sure 'failed.ambiguous = creates' 'failed.ambiguous = False'
+check 'one that falls over is found out' broken fallen 'raise _refused(answer' 'import os; os._exit(9); (answer' --filter createMerchant
+
+check 'our client passes every case behind a shim' runs "'$(dirname "$D1SIM")/examples/shim'" own 0
+
+no_shim() {
+    local status=0
+    "$D1SIM" contract run --exec "'$PYTHON' '$work/nothing.py'" >"$work/none.log" 2>&1 || status=$?
+    same 'exit code without a shim' 4 "$status" && holds 'the reason' "$(cat "$work/none.log")" nothing.py
+}
+check 'a shim that is not there is no finding about a client' no_shim
+
+end

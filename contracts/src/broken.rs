@@ -1,0 +1,66 @@
+//! The broken clients: one small client of D1, and switches that each put one fault of real clients into it. With no
+//! switch set it passes every case; with any set, some case must turn red, or the cases are worth nothing.
+
+mod answer;
+mod attempts;
+mod breaks;
+mod request;
+mod wire;
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use crate::stage::{Open, Seal};
+use crate::subject::{BoxFuture, Subject, Task, Told};
+use attempts::Attempts;
+pub use breaks::Break;
+
+/// Makes an assertion for the gateway under test that is good now.
+pub type Sign = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
+
+/// What a client of D1 needs of the pretend world.
+#[derive(Clone)]
+pub struct Props {
+    /// The gateway.
+    pub gateway_id: String,
+    /// The gateway's certificate, and the authority that it trusts.
+    pub tls: Arc<ClientConfig>,
+    /// Makes an assertion.
+    pub sign: Sign,
+    /// Seals a card toward D1.
+    pub seal: Seal,
+    /// Opens a JWE toward the gateway.
+    pub open: Open,
+}
+
+/// The baseline client, whole or broken in one way.
+pub struct BrokenClient {
+    props: Props,
+    broken: Option<Break>,
+    name: String,
+}
+
+impl BrokenClient {
+    /// A client with this fault; without one the baseline.
+    #[must_use]
+    pub fn new(props: Props, broken: Option<Break>) -> Self {
+        let name = broken.map_or_else(|| "baseline".to_owned(), |fault| fault.to_string());
+        Self { props, broken, name }
+    }
+}
+
+impl Subject for BrokenClient {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn call<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Told, String>> {
+        if self.broken == Some(Break::PanicAlways) {
+            // Not panic!, which would print a trace for each case of something that is meant.
+            resume_unwind(Box::new("broken on purpose"));
+        }
+        Box::pin(async move { Ok(Attempts::new(self, task.base_url).make(task.call).await) })
+    }
+}

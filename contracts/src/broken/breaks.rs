@@ -1,0 +1,189 @@
+//! The switches: each is one fault of real clients.
+
+use std::fmt;
+
+/// What is broken in a client. The order is that of the reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "Break::fault says what each stands for, in one place")]
+pub enum Break {
+    // Blunt: they turn cases red whatever is answered.
+    AlwaysOk,
+    AlwaysError,
+    PanicAlways,
+    DropCorrelationId,
+    NoBearer,
+    WrongMediaType,
+    AccessTokenByForm,
+    UnknownRequestMember,
+    RenamedMember,
+    CardInClear,
+    ExpiryYearFirst,
+    TrailingSlash,
+    // What is told of an answer.
+    StatusOnly,
+    Only200,
+    SuccessBelow500,
+    DropErrorCode,
+    CodeFromErrorText,
+    CodeFromStatus,
+    ErrorIsUnreadable,
+    NotAmbiguous,
+    AlwaysAmbiguous,
+    AmbiguousServerErrors,
+    NeverRetryable,
+    AlwaysRetryable,
+    RetryableServerErrors,
+    HidePause,
+    IgnoreSealed,
+    DigitsAsNumbers,
+    WantBodyOfDelete,
+    SwallowDelete404,
+    HideAccessTokenRefusal,
+    // What is done after an answer.
+    RetryEverything,
+    RetryNever,
+    RetryForever,
+    RetryServerErrors,
+    RetryOnlyReads,
+    RetryOnly429,
+    RetryNoAccessToken,
+    IgnoreRetryAfter,
+    RetryAfterInMilliseconds,
+    NoPause,
+    EmptyBodyOnRetry,
+    NoRefresh,
+    StaleBearer,
+    NoReplayOfCreations,
+    RefreshForever,
+    RefreshOnForbidden,
+    AccessTokenPerAttempt,
+    CallWithoutAccessToken,
+}
+
+impl Break {
+    /// All of them.
+    pub const ALL: [Self; 49] = [
+        Self::AlwaysOk,
+        Self::AlwaysError,
+        Self::PanicAlways,
+        Self::DropCorrelationId,
+        Self::NoBearer,
+        Self::WrongMediaType,
+        Self::AccessTokenByForm,
+        Self::UnknownRequestMember,
+        Self::RenamedMember,
+        Self::CardInClear,
+        Self::ExpiryYearFirst,
+        Self::TrailingSlash,
+        Self::StatusOnly,
+        Self::Only200,
+        Self::SuccessBelow500,
+        Self::DropErrorCode,
+        Self::CodeFromErrorText,
+        Self::CodeFromStatus,
+        Self::ErrorIsUnreadable,
+        Self::NotAmbiguous,
+        Self::AlwaysAmbiguous,
+        Self::AmbiguousServerErrors,
+        Self::NeverRetryable,
+        Self::AlwaysRetryable,
+        Self::RetryableServerErrors,
+        Self::HidePause,
+        Self::IgnoreSealed,
+        Self::DigitsAsNumbers,
+        Self::WantBodyOfDelete,
+        Self::SwallowDelete404,
+        Self::HideAccessTokenRefusal,
+        Self::RetryEverything,
+        Self::RetryNever,
+        Self::RetryForever,
+        Self::RetryServerErrors,
+        Self::RetryOnlyReads,
+        Self::RetryOnly429,
+        Self::RetryNoAccessToken,
+        Self::IgnoreRetryAfter,
+        Self::RetryAfterInMilliseconds,
+        Self::NoPause,
+        Self::EmptyBodyOnRetry,
+        Self::NoRefresh,
+        Self::StaleBearer,
+        Self::NoReplayOfCreations,
+        Self::RefreshForever,
+        Self::RefreshOnForbidden,
+        Self::AccessTokenPerAttempt,
+        Self::CallWithoutAccessToken,
+    ];
+
+    /// Whether it turns cases red whatever they answer: a wrong report of everything, or a wrong request. Killing one of
+    /// these does not show that a case looks at what it is there for.
+    #[must_use]
+    pub fn is_blunt(self) -> bool {
+        self < Self::StatusOnly
+    }
+
+    /// The fault of real clients that it stands for.
+    #[must_use]
+    pub const fn fault(self) -> &'static str {
+        match self {
+            Self::AlwaysOk => "an error is caught, logged and forgotten: every call is told as done",
+            Self::AlwaysError => "no call is ever told as done",
+            Self::PanicAlways => "an error that nobody thought of takes the whole process along",
+            Self::DropCorrelationId => "requests go out without x-correlation-id",
+            Self::NoBearer => "mutual TLS is taken for all the authentication there is",
+            Self::WrongMediaType => "bodies go out with the media type that the HTTP library sets by itself",
+            Self::AccessTokenByForm => {
+                "the access token is asked for with a form, as most OAuth libraries do"
+            }
+            Self::UnknownRequestMember => "a field for the client's own use is serialized along",
+            Self::RenamedMember => "the serializer renames members after its own fashion",
+            Self::CardInClear => "the card is sent as it is instead of sealed toward D1",
+            Self::ExpiryYearFirst => "the end of the card is written as YYMM, as on the magnetic stripe",
+            Self::TrailingSlash => "paths are joined with one slash too many",
+            Self::StatusOnly => "only the status is looked at, never the body",
+            Self::Only200 => "a 201 and a 204 are taken for failures",
+            Self::SuccessBelow500 => "everything below 500 is taken for a good answer",
+            Self::DropErrorCode => "the errorCode is lost on the way to the caller",
+            Self::CodeFromErrorText => "the text for people is taken for the errorCode",
+            Self::CodeFromStatus => "each status is taken to have one errorCode",
+            Self::ErrorIsUnreadable => "the body of a good answer is expected under every status",
+            Self::NotAmbiguous => "a call that may have been carried out is told as not done",
+            Self::AlwaysAmbiguous => "every failure is told as perhaps carried out",
+            Self::AmbiguousServerErrors => {
+                "every 5xx is told as perhaps carried out, be it a clear no or the answer to a read"
+            }
+            Self::NeverRetryable => "the caller is told that nothing can be tried again",
+            Self::AlwaysRetryable => "the caller is told that everything can be tried again",
+            Self::RetryableServerErrors => "the caller is told that every 5xx can be tried again",
+            Self::HidePause => "the caller is not told that D1 asked for a pause",
+            Self::IgnoreSealed => "the JWE itself is taken for the DPAN inside it",
+            Self::DigitsAsNumbers => "identifiers and dates of digits become numbers and lose their zeros",
+            Self::WantBodyOfDelete => "a good answer without a body is taken for a broken one",
+            Self::SwallowDelete404 => "a deletion that found nothing is told as done",
+            Self::HideAccessTokenRefusal => "why no access token was given is not told",
+            Self::RetryEverything => "everything that fails is sent again, refusals and creations too",
+            Self::RetryNever => "nothing is sent again, not even where D1 asks for it",
+            Self::RetryForever => "there is no end to the attempts",
+            Self::RetryServerErrors => "every 5xx is sent again, as most HTTP libraries can be told to",
+            Self::RetryOnlyReads => "a creation that D1 put off is not sent again",
+            Self::RetryOnly429 => "a 503 is taken for a failure instead of a request to come later",
+            Self::RetryNoAccessToken => "the endpoint of the access token is called outside the retry logic",
+            Self::IgnoreRetryAfter => "Retry-After is not read",
+            Self::RetryAfterInMilliseconds => "the seconds of Retry-After are taken for milliseconds",
+            Self::NoPause => "without Retry-After the next attempt follows at once",
+            Self::EmptyBodyOnRetry => "the body is a stream, and is empty when the request is sent again",
+            Self::NoRefresh => "an access token that D1 no longer takes is kept",
+            Self::StaleBearer => "the access token is fetched anew, and the old one sent again",
+            Self::NoReplayOfCreations => "a creation that met a 401 is not sent again",
+            Self::RefreshForever => "every 401 fetches another access token, without end",
+            Self::RefreshOnForbidden => "a 403 is taken for the end of the access token",
+            Self::AccessTokenPerAttempt => "each attempt fetches an access token of its own",
+            Self::CallWithoutAccessToken => "the call goes out although no access token was given",
+        }
+    }
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{self:?}"))
+    }
+}

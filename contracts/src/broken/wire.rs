@@ -1,0 +1,136 @@
+//! One literal HTTP/1.1 exchange over mutual TLS, on a connection of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// An exchange that has not ended after so long is lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest head of an answer.
+const HEAD_BYTES: usize = 16 * 1024;
+/// The longest body of an answer.
+const BODY_BYTES: usize = 256 * 1024;
+/// Headers of an answer.
+const HEADERS: usize = 64;
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// No answer, and whether a byte of the request had gone out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) sent: bool,
+}
+
+/// Sends a request to `authority` (`HOST:PORT`) and reads the answer.
+pub(super) async fn exchange(
+    tls: &Arc<ClientConfig>,
+    authority: &str,
+    request: &[u8],
+) -> Result<Reply, Lost> {
+    let mut sent = false;
+    let talked = timeout(PATIENCE, talk(tls, authority, request, &mut sent)).await;
+    talked.ok().flatten().ok_or(Lost { sent })
+}
+
+async fn talk(tls: &Arc<ClientConfig>, authority: &str, request: &[u8], sent: &mut bool) -> Option<Reply> {
+    let (host, _) = authority.rsplit_once(':')?;
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let socket = TcpStream::connect(authority).await.ok()?;
+    // A request that leaves a little later is no fault.
+    let _ = socket.set_nodelay(true);
+    let mut stream = TlsConnector::from(Arc::clone(tls)).connect(name, socket).await.ok()?;
+    *sent = true;
+    stream.write_all(request).await.ok()?;
+    stream.flush().await.ok()?;
+    read_reply(&mut stream).await
+}
+
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
+    let mut bytes = Vec::new();
+    let (mut reply, used) = loop {
+        if let Some(parsed) = parse_head(&bytes)? {
+            break parsed;
+        }
+        if bytes.len() > HEAD_BYTES || stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    reply.body = bytes.split_off(used);
+    let length = match (reply.status, reply.header("content-length")) {
+        (204 | 304, _) => 0,
+        (_, Some(length)) => length.parse().ok().filter(|length| *length <= BODY_BYTES)?,
+        // Neither chunks nor bodies that end with the connection: the answer counts as lost.
+        (_, None) => return None,
+    };
+    while reply.body.len() < length {
+        if stream.read_buf(&mut reply.body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    reply.body.truncate(length);
+    Some(reply)
+}
+
+/// The head and its length; `Some(None)` if it is not whole yet, nothing if it is none.
+#[expect(clippy::option_option, reason = "no head, no whole head and a head are three things")]
+fn parse_head(bytes: &[u8]) -> Option<Option<(Reply, usize)>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    match head.parse(bytes).ok()? {
+        httparse::Status::Partial => Some(None),
+        httparse::Status::Complete(used) => {
+            let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+            let headers = head.headers.iter().map(|one| (one.name.to_ascii_lowercase(), text(one.value)));
+            Some(Some((Reply { status: head.code?, headers: headers.collect(), body: Vec::new() }, used)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(mut bytes: &[u8]) -> Option<Reply> {
+        read_reply(&mut bytes).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_whole_or_not_at_all() {
+        let reply = read(b"HTTP/1.1 201 \r\nContent-Length: 2\r\n\r\n{}").await.expect("an answer");
+        assert_eq!(
+            (reply.status, &reply.body[..], reply.header("content-length")),
+            (201, &b"{}"[..], Some("2"))
+        );
+        assert_eq!(read(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("an answer").body, b"");
+        for other in [
+            &b""[..],
+            b"HTTP/1.1 201 \r\n",
+            b"HTTP/1.1 201 \r\ncontent-length: 3\r\n\r\n{}",
+            b"HTTP/1.1 201 \r\ncontent-length: 99999999\r\n\r\n",
+            b"HTTP/1.1 201 \r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"nonsense\r\n\r\n",
+        ] {
+            assert_eq!(read(other).await, None, "{other:?}");
+        }
+        let long = format!("HTTP/1.1 200 \r\nx: {}\r\n\r\n", "a".repeat(20 * 1024));
+        assert_eq!(read(long.as_bytes()).await, None);
+    }
+}

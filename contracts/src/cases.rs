@@ -1,0 +1,152 @@
+//! The cases: literal answers, and what a client must make of them. Written from the contract, never recorded from a
+//! program.
+
+mod load;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
+
+/// One case. Its id is `SIDE/OPERATION/STATUS/CODE/NAME`; the first four parts are its cell.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The stable id.
+    pub id: String,
+    /// Why the case exists: what a client that fails it does to its users.
+    pub why: String,
+    /// The numbers in the contract that the expectation rests on.
+    pub source: Vec<String>,
+    /// What the operation answers, in this order; afterwards its good answer.
+    #[serde(default)]
+    pub answers: Vec<Turn>,
+    /// What the client must make of it.
+    pub expect: Expectation,
+}
+
+/// One scripted answer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// The status.
+    pub status: u16,
+    /// Headers beside those that every answer has.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The JSON body. An object `{$sealed: {...}}` in it stands for a JWE toward the gateway with that plaintext,
+    /// and `{$numbered: TEXT}` for the text with the number of the operation's answer behind it.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// The answer is given for ever, not once.
+    #[serde(default)]
+    pub always: bool,
+}
+
+/// What must be seen of the client.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// Whether the caller may make it again.
+    pub retryable: Retryable,
+    /// Whether the request may have been carried out (contract C34).
+    pub ambiguous: bool,
+    /// How many requests of the operation reach the server.
+    pub attempts: Count,
+    /// How many requests of the token endpoint reach it.
+    #[serde(default)]
+    pub access_tokens: Option<Count>,
+    /// The client waits at least so long between its attempts, on its own clock.
+    #[serde(default)]
+    pub waits_at_least_ms: u64,
+    /// Members that the client must have understood, as it reports them.
+    #[serde(default)]
+    pub result: BTreeMap<String, Value>,
+}
+
+/// How a call ended: the closed vocabulary in which every client reports.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// With a result.
+    Ok,
+    /// D1 said no.
+    Refused {
+        /// The status.
+        status: u16,
+        /// The `errorCode`, if the answer held one.
+        #[serde(default)]
+        code: Option<String>,
+    },
+    /// D1 said something that cannot be understood.
+    Unreadable,
+    /// No answer came.
+    NoAnswer,
+    /// The request was never sent.
+    NotSent,
+}
+
+/// What a caller may do after a call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retryable {
+    /// Not as it is.
+    Never,
+    /// At once, or after a pause of its own.
+    Safe,
+    /// After the pause that D1 asked for.
+    After,
+}
+
+/// How often: exactly, or within bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Count {
+    /// So often.
+    Exactly(u32),
+    /// Between the two, both included.
+    Between {
+        /// At least so often.
+        min: u32,
+        /// At most so often.
+        max: u32,
+    },
+}
+
+impl Count {
+    /// Whether a number is as it must be.
+    #[must_use]
+    pub fn holds(self, found: u32) -> bool {
+        match self {
+            Self::Exactly(wanted) => found == wanted,
+            Self::Between { min, max } => (min..=max).contains(&found),
+        }
+    }
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exactly(wanted) => write!(f, "{wanted}"),
+            Self::Between { min, max } => write!(f, "{min} to {max}"),
+        }
+    }
+}
+
+impl Case {
+    /// The id of the case's cell.
+    #[must_use]
+    pub fn cell(&self) -> &str {
+        self.id.rsplit_once('/').map_or("", |(cell, _)| cell)
+    }
+
+    /// The operation that the case is about.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        self.id.split('/').nth(1).unwrap_or_default()
+    }
+}

@@ -1,0 +1,174 @@
+//! Reading cases, strictly: what is misspelled is refused with its file and line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Case, Turn};
+
+/// The deepest folder below the cases.
+const DEPTH: usize = 4;
+/// The largest file of cases.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Why cases cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaseError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file that is not as the schema of cases says.
+    #[error("{file}:{line}:{column}: {reason}")]
+    Shape {
+        /// Which.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A case that cannot be meant.
+    #[error("{file}: case {id}: {reason}")]
+    Meaning {
+        /// Which file.
+        file: String,
+        /// Which case.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The good answer of each operation, given where a script has ended.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct GoodAnswers(BTreeMap<String, Turn>);
+
+impl GoodAnswers {
+    /// Those that are built in.
+    ///
+    /// # Errors
+    /// [`CaseError`], which would be a fault of this package.
+    pub fn built_in() -> Result<Self, CaseError> {
+        read(include_str!("../../cases/good.yaml"), "good.yaml")
+    }
+
+    /// The good answer of an operation.
+    #[must_use]
+    pub fn of(&self, operation: &str) -> Option<&Turn> {
+        self.0.get(operation)
+    }
+}
+
+/// The cases that are built in, in the order of their ids.
+///
+/// # Errors
+/// [`CaseError`], which would be a fault of this package.
+pub fn built_in_cases() -> Result<Vec<Case>, CaseError> {
+    let files = [
+        ("inbound/getAccessToken.yaml", include_str!("../../cases/inbound/getAccessToken.yaml")),
+        ("inbound/createMerchant.yaml", include_str!("../../cases/inbound/createMerchant.yaml")),
+        ("inbound/createToken.yaml", include_str!("../../cases/inbound/createToken.yaml")),
+        ("inbound/getToken.yaml", include_str!("../../cases/inbound/getToken.yaml")),
+        ("inbound/createTransaction.yaml", include_str!("../../cases/inbound/createTransaction.yaml")),
+        ("inbound/deleteToken.yaml", include_str!("../../cases/inbound/deleteToken.yaml")),
+    ];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    gather(files.into_iter().map(Ok))
+}
+
+/// The cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml`.
+///
+/// # Errors
+/// [`CaseError`] names the file and what is wrong in it.
+pub fn cases_in(folder: &Path) -> Result<Vec<Case>, CaseError> {
+    let mut paths = Vec::new();
+    find(folder, DEPTH, &mut paths)?;
+    paths.sort();
+    gather(paths.into_iter().map(|path| {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let fault = |source| CaseError::Io { path: path.clone(), source };
+        if fs::metadata(&path).map_err(fault)?.len() > MAX_BYTES {
+            let reason = format!("expected at most {MAX_BYTES} bytes");
+            return Err(CaseError::Shape { file: name, line: 1, column: 1, reason });
+        }
+        Ok((name, fs::read_to_string(&path).map_err(fault)?))
+    }))
+}
+
+fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaseError> {
+    let fault = |source| CaseError::Io { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(fault)? {
+        let path = entry.map_err(fault)?.path();
+        if path.is_dir() && depth > 0 {
+            find(&path, depth - 1, found)?;
+        } else if path.extension().is_some_and(|ending| ending == "yaml") && !path.ends_with("good.yaml") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn gather(files: impl Iterator<Item = Result<(String, String), CaseError>>) -> Result<Vec<Case>, CaseError> {
+    let (mut cases, mut ids) = (Vec::new(), BTreeSet::new());
+    for file in files {
+        let (name, text) = file?;
+        for case in read::<Vec<Case>>(&text, &name)? {
+            let wrong = check(&case).err();
+            let twice = || (!ids.insert(case.id.clone())).then(|| "its id stands twice".to_owned());
+            if let Some(reason) = wrong.or_else(twice) {
+                return Err(CaseError::Meaning { file: name, id: case.id, reason });
+            }
+            cases.push(case);
+        }
+    }
+    cases.sort_by(|one: &Case, other| one.id.cmp(&other.id));
+    Ok(cases)
+}
+
+/// YAML into a JSON value first, since a typed read of free-form bodies would lose what is text and what is a number.
+fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, CaseError> {
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
+        let (line, column) = fault.location().map_or((1, 1), |place| (place.line(), place.column()));
+        CaseError::Shape { file: file.to_owned(), line, column, reason: fault.to_string() }
+    })
+}
+
+fn check(case: &Case) -> Result<(), String> {
+    let parts: Vec<&str> = case.id.split('/').collect();
+    if parts.len() != 5 || parts.iter().any(|part| part.is_empty()) {
+        return Err("expected an id of five parts: SIDE/OPERATION/STATUS/CODE/NAME".to_owned());
+    }
+    if case.why.trim().len() < 20 {
+        return Err("expected `why` to say what goes wrong for the users of a client that fails".to_owned());
+    }
+    if case.source.is_empty() {
+        return Err("expected `source` to name the numbers in the contract".to_owned());
+    }
+    let endless = case.answers.iter().rev().skip(1).any(|turn| turn.always);
+    if endless {
+        return Err("`always` may stand on the last answer alone: nothing after it would be given".to_owned());
+    }
+    let fits = |turn: &Turn| {
+        let code = turn.body.as_ref().and_then(|body| body.get("errorCode")).and_then(Value::as_str);
+        turn.status.to_string() == parts[2] && code.unwrap_or("none") == parts[3]
+    };
+    // A cell of good answers is shown by the good answer that stands at the end of every script.
+    if !parts[2].starts_with('2') && !case.answers.iter().any(fits) {
+        return Err("none of its answers is that of its cell".to_owned());
+    }
+    Ok(())
+}

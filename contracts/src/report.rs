@@ -1,0 +1,251 @@
+//! What a run has shown, for people and for programs. No report holds a secret: answers are shown by status and code,
+//! requests by method and path.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use serde_json::{Value, json};
+
+use crate::matrix::{Gap, Matrix, Share};
+use crate::runner::Ran;
+use crate::sabotage::KillMatrix;
+use crate::standing::Standing;
+
+/// What every report says first.
+pub const DISCLAIMER: &str = "Not a conformance statement of Thales: made from public documentation, which shows few answers; \
+    all else is sibling evidence or a choice of this project, and is counted apart.";
+
+/// A run of cases against one client.
+#[derive(Debug)]
+pub struct Report {
+    client: String,
+    matrix: Matrix,
+    planned: usize,
+    ran: Vec<Ran>,
+    kills: Option<KillMatrix>,
+}
+
+impl Report {
+    /// A report of what was run of the planned cases; `matrix` holds all cells and cases that the run was to cover.
+    #[must_use]
+    pub fn new(client: &str, matrix: Matrix, planned: usize, ran: Vec<Ran>) -> Self {
+        Self { client: client.to_owned(), matrix, planned, ran, kills: None }
+    }
+
+    /// Cites the fourth witness: a kill matrix of the cases that were run. Without one nothing is proven.
+    #[must_use]
+    pub fn with_kills(mut self, kills: KillMatrix) -> Self {
+        self.kills = Some(kills);
+        self
+    }
+
+    /// Whether every planned case was run.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.ran.len() == self.planned
+    }
+
+    /// The cases that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &Ran> {
+        self.ran.iter().filter(|ran| !ran.verdict.passed())
+    }
+
+    /// What the matrix lacks.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.matrix.gaps()
+    }
+
+    fn passed(&self) -> BTreeSet<&str> {
+        let passed = self.ran.iter().filter(|ran| ran.verdict.passed());
+        passed.map(|ran| ran.case.id.as_str()).collect()
+    }
+
+    /// The cases that passed and that a client with a fault of their kind does not.
+    fn proven(&self) -> BTreeSet<&str> {
+        let kills = |case: &str| self.kills.as_ref().is_some_and(|kills| kills.kills(case));
+        self.passed().into_iter().filter(|case| kills(case)).collect()
+    }
+
+    /// The share of cells whose cases all passed, for each standing.
+    #[must_use]
+    pub fn shares(&self) -> BTreeMap<Standing, Share> {
+        self.matrix.shares(&self.passed())
+    }
+
+    /// The share of cells that are proven, all four witnesses agreeing in each of their cases, for each standing.
+    #[must_use]
+    pub fn proven_shares(&self) -> BTreeMap<Standing, Share> {
+        self.matrix.shares(&self.proven())
+    }
+
+    fn witnesses(&self) -> &'static [&'static str] {
+        if self.kills.is_some() {
+            &["served", "reported", "behaved", "killed"]
+        } else {
+            &["served", "reported", "behaved"]
+        }
+    }
+
+    /// The matrix as text: a line for each operation, a mark for each cell, then what went wrong.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (passed, proven) = (self.passed(), self.proven());
+        let ran: BTreeSet<&str> = self.ran.iter().map(|ran| ran.case.id.as_str()).collect();
+        let mut text = format!("{DISCLAIMER}\n\nclient: {}\n\n", self.client);
+        let mut operation = String::new();
+        for (cell, cases) in self.matrix.rows() {
+            let name = format!("{}/{}", cell.side.word(), cell.operation);
+            if name != operation {
+                // Writing to a String does not fail, here and below.
+                let _ = writeln!(text, "{name}");
+                operation = name;
+            }
+            let good = cases.iter().filter(|case| passed.contains(case.as_str())).count();
+            let mark = match (good, cases.len()) {
+                (_, 0) => "no case",
+                (good, all) if good == all => {
+                    let proven = cases.iter().all(|case| proven.contains(case.as_str()));
+                    if proven { "proven" } else { "seen" }
+                }
+                _ if !cases.iter().any(|case| ran.contains(case.as_str())) => "not run",
+                _ => "FAILED",
+            };
+            let code = cell.code.as_deref().unwrap_or("-");
+            let of = format!("{good} of {}", cases.len());
+            let _ = writeln!(text, "  {} {code:<24} {mark:<8} {of:<8} {}", cell.status, cell.standing);
+        }
+        for ran in self.failed() {
+            let _ = writeln!(text, "\nfailed: {}\n  why it matters: {}", ran.case.id, ran.case.why);
+            for (witness, fault) in ran.verdict.faults() {
+                let _ = writeln!(text, "  {witness}: {fault}");
+            }
+            for one in &ran.exchanges {
+                let _ = writeln!(text, "  saw {} {} -> {}", one.method, one.path, one.status);
+            }
+        }
+        let _ = writeln!(text, "\n{}", self.totals());
+        text
+    }
+
+    /// The last lines: shares for each standing, and the count of cases.
+    fn totals(&self) -> String {
+        let mut text = String::new();
+        let passed = self.shares();
+        for (standing, Share { cells, covered }) in self.proven_shares() {
+            let seen = passed.get(&standing).map_or(0, |share| share.covered) - covered;
+            let share = percent(covered, cells);
+            let _ = writeln!(
+                text,
+                "{standing}: {covered} of {cells} cells proven, {share} %; {seen} more only seen"
+            );
+        }
+        let failed = self.failed().count();
+        let _ = write!(
+            text,
+            "{} of {} cases run, {} passed, {failed} failed; witnesses: {}",
+            self.ran.len(),
+            self.planned,
+            self.ran.len() - failed,
+            self.witnesses().join(", ")
+        );
+        if self.kills.is_none() {
+            text.push_str("; without the fourth, killed, nothing is proven");
+        }
+        text
+    }
+
+    /// The report for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let proven = self.proven_shares();
+        let shares = self.shares().into_iter().map(|(standing, Share { cells, covered })| {
+            let proven = proven.get(&standing).map_or(0, |share| share.covered);
+            (standing.word().to_owned(), json!({"cells": cells, "passed": covered, "proven": proven}))
+        });
+        let proven_cases = self.proven();
+        let cases = self.ran.iter().map(|ran| {
+            let faults = ran.verdict.faults().map(|(witness, fault)| (witness.to_owned(), Value::from(fault)));
+            let saw = ran.exchanges.iter().map(|one| {
+                json!({"operation": one.operation, "method": one.method, "path": one.path, "status": one.status})
+            });
+            json!({
+                "id": ran.case.id,
+                "cell": ran.case.cell(),
+                "passed": ran.verdict.passed(),
+                "proven": proven_cases.contains(ran.case.id.as_str()),
+                "faults": faults.collect::<serde_json::Map<_, _>>(),
+                "outcome": ran.told.as_ref().map(|told| &told.outcome),
+                "exchanges": saw.collect::<Vec<_>>(),
+            })
+        });
+        json!({
+            "version": 1,
+            "catalogue": env!("CARGO_PKG_VERSION"),
+            "notice": DISCLAIMER,
+            "client": self.client,
+            "complete": self.complete(),
+            "witnesses": self.witnesses(),
+            "standing": shares.collect::<serde_json::Map<_, _>>(),
+            "gaps": self.gaps().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "cases": cases.collect::<Vec<_>>(),
+        })
+    }
+
+    /// The report as JUnit XML: one test case for each case, with its exchanges.
+    ///
+    /// # Errors
+    /// The text holds a character that XML cannot, which none of ours does.
+    pub fn junit(&self) -> Result<String, quick_junit::SerializeError> {
+        let mut suite = TestSuite::new("d1-contract");
+        for ran in &self.ran {
+            let faults: Vec<String> =
+                ran.verdict.faults().map(|(witness, fault)| format!("{witness}: {fault}")).collect();
+            let mut status = TestCaseStatus::success();
+            if !faults.is_empty() {
+                status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_message(faults.join("; ")).set_description(ran.case.why.clone());
+            }
+            let saw =
+                ran.exchanges.iter().map(|one| format!("{} {} -> {}", one.method, one.path, one.status));
+            let mut case = TestCase::new(ran.case.id.clone(), status);
+            case.set_classname(ran.case.cell()).set_system_out(saw.collect::<Vec<_>>().join("\n"));
+            suite.add_test_case(case);
+        }
+        let mut report = quick_junit::Report::new(format!("D1 contract suite: {}", self.client));
+        report.add_test_suite(suite);
+        report.to_string()
+    }
+}
+
+impl Matrix {
+    /// What the cases cover, before anything is run.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("{DISCLAIMER}\n\n");
+        for (cell, cases) in self.rows() {
+            // Writing to a String does not fail.
+            let _ =
+                writeln!(text, "{:<62} {:<10} {} cases", cell.to_string(), cell.standing.word(), cases.len());
+        }
+        let all: BTreeSet<&str> = self.rows().flat_map(|(_, cases)| cases).map(String::as_str).collect();
+        text.push('\n');
+        for (standing, Share { cells, covered }) in self.shares(&all) {
+            let _ = writeln!(
+                text,
+                "{standing}: {covered} of {cells} cells have a case, {} %",
+                percent(covered, cells)
+            );
+        }
+        for gap in self.gaps() {
+            let _ = writeln!(text, "gap: {gap}");
+        }
+        text
+    }
+}
+
+/// A whole number of percent, never rounded up to a hundred.
+fn percent(part: usize, whole: usize) -> usize {
+    (part * 100).checked_div(whole).unwrap_or(100)
+}

@@ -1,0 +1,146 @@
+//! The fourth witness: which case notices which broken client. A case that every broken client passes proves nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::broken::{Break, BrokenClient, Props};
+use crate::cases::Case;
+use crate::report::DISCLAIMER;
+use crate::runner::{RunError, run_case};
+use crate::stage::Stage;
+
+/// Every broken client against every case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KillMatrix {
+    /// For each broken client the cases that turned red.
+    pub by_break: BTreeMap<Break, BTreeSet<String>>,
+    /// For each case the broken clients that turned it red.
+    pub by_case: BTreeMap<String, BTreeSet<Break>>,
+    /// The cases that the baseline fails, each with what is wrong: that a broken client fails them too shows nothing, and
+    /// no kill of theirs is counted.
+    pub unsound: BTreeMap<String, String>,
+}
+
+impl KillMatrix {
+    /// A matrix of these broken clients and cases. `red` holds who failed what and why; `None` is the baseline.
+    #[must_use]
+    pub fn new(
+        breaks: &[Break],
+        cases: &[Case],
+        red: impl IntoIterator<Item = (Option<Break>, String, String)>,
+    ) -> Self {
+        let (baseline, broken): (Vec<_>, Vec<_>) = red.into_iter().partition(|(client, ..)| client.is_none());
+        let mut matrix = Self {
+            by_break: breaks.iter().map(|one| (*one, BTreeSet::new())).collect(),
+            by_case: cases.iter().map(|case| (case.id.clone(), BTreeSet::new())).collect(),
+            unsound: baseline.into_iter().map(|(_, case, fault)| (case, fault)).collect(),
+        };
+        for (client, case, _) in broken {
+            let Some(client) = client.filter(|_| !matrix.unsound.contains_key(&case)) else { continue };
+            matrix.by_break.entry(client).or_default().insert(case.clone());
+            matrix.by_case.entry(case).or_default().insert(client);
+        }
+        matrix
+    }
+
+    /// The broken clients that pass every case.
+    pub fn survivors(&self) -> impl Iterator<Item = Break> {
+        self.by_break.iter().filter(|(_, cases)| cases.is_empty()).map(|(one, _)| *one)
+    }
+
+    /// Whether a case notices a fault that has to do with what it shows.
+    #[must_use]
+    pub fn kills(&self, case: &str) -> bool {
+        self.by_case.get(case).is_some_and(|killed| killed.iter().any(|one| !one.is_blunt()))
+    }
+
+    /// The cases that notice blunt faults at most.
+    pub fn idle(&self) -> impl Iterator<Item = &str> {
+        self.by_case.keys().map(String::as_str).filter(|case| !self.kills(case))
+    }
+
+    /// For people: who was killed how often, then what is wrong.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("{DISCLAIMER}\n\nbroken client             killed by\n");
+        for (one, cases) in &self.by_break {
+            let mark = if one.is_blunt() { " (blunt)" } else { "" };
+            // Writing to a String does not fail, here and below.
+            let _ = writeln!(text, "{one:<25} {:>3} cases  {}{mark}", cases.len(), one.fault());
+        }
+        for one in self.survivors() {
+            let _ = writeln!(text, "\nsurvivor: {one}: no case notices that {}", one.fault());
+        }
+        for (case, fault) in &self.unsound {
+            let _ = writeln!(text, "\nunsound: {case}: the client without a fault fails it: {fault}");
+        }
+        for case in self.idle().filter(|case| !self.unsound.contains_key(*case)) {
+            let _ = writeln!(text, "\nidle: {case}: kills no broken client but blunt ones");
+        }
+        let (survivors, idle) = (self.survivors().count(), self.idle().count());
+        let (breaks, cases) = (self.by_break.len(), self.by_case.len());
+        let _ = write!(
+            text,
+            "\n{} of {breaks} broken clients killed; {} of {cases} cases kill one that is not blunt",
+            breaks - survivors,
+            cases - idle
+        );
+        text
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let breaks = self.by_break.iter().map(|(one, cases)| {
+            (one.to_string(), json!({"fault": one.fault(), "blunt": one.is_blunt(), "killedBy": cases}))
+        });
+        let cases = self.by_case.iter().map(|(case, killed)| {
+            (case.clone(), killed.iter().map(ToString::to_string).collect::<Vec<_>>().into())
+        });
+        json!({
+            "version": 1,
+            "catalogue": env!("CARGO_PKG_VERSION"),
+            "notice": DISCLAIMER,
+            "breaks": breaks.collect::<serde_json::Map<_, _>>(),
+            "cases": cases.collect::<serde_json::Map<_, Value>>(),
+            "survivors": self.survivors().map(|one| one.to_string()).collect::<Vec<_>>(),
+            "idle": self.idle().collect::<Vec<_>>(),
+            "unsound": self.unsound,
+        })
+    }
+}
+
+/// Runs every case against the baseline and against every broken client, the clients side by side.
+///
+/// # Errors
+/// [`RunError`] if the suite itself fails.
+pub async fn sabotage(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
+    let planned: Arc<[Case]> = cases.into();
+    let mut clients = JoinSet::new();
+    for broken in Break::ALL.into_iter().map(Some).chain([None]) {
+        let client = BrokenClient::new(props.clone(), broken);
+        let (stage, cases) = (stage.clone(), Arc::clone(&planned));
+        clients.spawn(async move {
+            let mut red = Vec::new();
+            for case in cases.iter() {
+                let verdict = run_case(&stage, case, &client).await?.verdict;
+                let faults: Vec<String> =
+                    verdict.faults().map(|(name, fault)| format!("{name}: {fault}")).collect();
+                if !faults.is_empty() {
+                    red.push((broken, case.id.clone(), faults.join("; ")));
+                }
+            }
+            Ok(red)
+        });
+    }
+    let mut red = Vec::new();
+    while let Some(ended) = clients.join_next().await {
+        // A client that panics fails its case and goes on; a task that did not end is a fault of the suite.
+        red.extend(ended.map_err(|fault| RunError::Task { source: fault })??);
+    }
+    Ok(KillMatrix::new(&Break::ALL, cases, red))
+}

@@ -1,0 +1,99 @@
+//! The client under test, as the suite knows it: it is told to make a call, and tells what came of it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use crate::cases::{Outcome, Retryable};
+
+/// A future on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The merchant of all calls.
+pub const MERCHANT_ID: &str = "10610027312";
+/// The token of all calls.
+pub const TOKEN_ID: &str = "01fb32ff-5ed0-497f-8835-6af0916f29c0";
+/// The name of the merchant that createMerchant registers.
+pub const MERCHANT_NAME: &str = "Corner Bookshop";
+/// The card that createToken tokenizes: number and end (`MMYY`). A test card, nobody's.
+pub const CARD: (&str, &str) = ("9999990000000014", "1239");
+
+/// A call that a client is to make, with the fixed arguments above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// createMerchant of [`MERCHANT_NAME`].
+    CreateMerchant,
+    /// createToken of [`CARD`] for [`MERCHANT_ID`].
+    CreateToken,
+    /// getToken of [`TOKEN_ID`].
+    GetToken,
+    /// createTransaction of kind `SINGLE` with [`TOKEN_ID`].
+    CreateTransaction,
+    /// deleteToken of [`TOKEN_ID`].
+    DeleteToken,
+}
+
+impl Call {
+    /// The call that a case about an operation makes: for the token endpoint any call that needs a token.
+    #[must_use]
+    pub fn about(operation: &str) -> Option<Self> {
+        match operation {
+            "getAccessToken" | "createMerchant" => Some(Self::CreateMerchant),
+            "createToken" => Some(Self::CreateToken),
+            "getToken" => Some(Self::GetToken),
+            "createTransaction" => Some(Self::CreateTransaction),
+            "deleteToken" => Some(Self::DeleteToken),
+            _ => None,
+        }
+    }
+
+    /// The `operationId` of what the client calls.
+    #[must_use]
+    pub const fn operation(self) -> &'static str {
+        match self {
+            Self::CreateMerchant => "createMerchant",
+            Self::CreateToken => "createToken",
+            Self::GetToken => "getToken",
+            Self::CreateTransaction => "createTransaction",
+            Self::DeleteToken => "deleteToken",
+        }
+    }
+}
+
+/// What a client is asked for in one case.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The id of the case. It tells what is expected, so that it is for logs alone.
+    pub case: &'a str,
+    /// Where D1 listens.
+    pub base_url: &'a str,
+    /// The call to make.
+    pub call: Call,
+}
+
+/// What a client says of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether the caller may make it again; [`Retryable::Never`] for a success.
+    pub retryable: Retryable,
+    /// Whether the request may have been carried out.
+    pub ambiguous: bool,
+    /// What it understood of a good answer, by the names of the contract; plaintexts are merged in.
+    pub result: BTreeMap<String, Value>,
+    /// How long it waited between its attempts, on its own clock, in milliseconds.
+    pub waited_ms: u64,
+}
+
+/// A client under test. A fresh one is made for each case, so that no access token is left over.
+pub trait Subject: Send + Sync {
+    /// What the reports call it.
+    fn name(&self) -> &str;
+
+    /// Makes the call and tells what came of it. A client that cannot tell, because it crashed for one, has failed the
+    /// case; the text says how, without any value of the exchange.
+    fn call<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Told, String>>;
+}

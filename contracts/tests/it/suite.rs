@@ -1,0 +1,107 @@
+//! Cells, cases and the matrix: what is missing, misspelled or misplaced is found.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use d1_contracts::{
+    Case, Gap, Matrix, Side, Standing, built_in_cases, cases_in, documented_cells, inbound, outbound,
+};
+
+fn matrix_of(cases: &[Case]) -> Matrix {
+    let contract = inbound().expect("the contract");
+    Matrix::new(&documented_cells(&contract, Side::Inbound), cases)
+}
+
+#[test]
+fn every_inbound_cell_has_a_case_and_every_case_a_cell() {
+    let gaps = matrix_of(&built_in_cases().expect("good cases")).gaps();
+    assert_eq!(gaps, []);
+}
+
+#[test]
+fn without_any_one_cell_s_cases_the_gap_is_named() {
+    let cases = built_in_cases().expect("good cases");
+    let cells: BTreeSet<String> = cases.iter().map(|case| case.cell().to_owned()).collect();
+    assert!(cells.len() > 50, "{}", cells.len());
+    for cell in cells {
+        let rest: Vec<Case> = cases.iter().filter(|case| case.cell() != cell).cloned().collect();
+        assert_eq!(matrix_of(&rest).gaps(), [Gap::Cell(cell)]);
+    }
+}
+
+#[test]
+fn a_case_that_shows_nothing_of_the_contract_is_a_gap() {
+    let mut cases = built_in_cases().expect("good cases");
+    cases[0].id = "inbound/createMerchant/418/TEAPOT/short".to_owned();
+    let gaps = matrix_of(&cases).gaps();
+    assert!(gaps.contains(&Gap::Case(cases[0].id.clone())), "{gaps:?}");
+}
+
+#[test]
+fn the_standing_of_a_cell_is_the_weakest_of_its_parts() {
+    let standing = |contract, side, id: &str| {
+        let cells = documented_cells(contract, side);
+        let cell = cells.into_iter().find(|cell| cell.to_string() == id);
+        cell.unwrap_or_else(|| panic!("no cell {id}")).standing
+    };
+    let (inbound, outbound) = (inbound().expect("the contract"), outbound().expect("the contract"));
+    for (id, wanted) in [
+        ("inbound/getAccessToken/200/none", Standing::Documented),
+        ("inbound/getAccessToken/400/INVALID_FIELD", Standing::Documented),
+        ("inbound/getAccessToken/403/FORBIDDEN", Standing::Choice),
+        ("inbound/createMerchant/201/none", Standing::Choice),
+        ("inbound/createToken/401/none", Standing::Choice),
+    ] {
+        assert_eq!(standing(&inbound, Side::Inbound, id), wanted, "{id}");
+    }
+    for id in ["outbound/getAccessToken/200/none", "outbound/getAccessToken/400/FIELD_INVALID_FORMAT"] {
+        assert_eq!(standing(&outbound, Side::Outbound, id), Standing::Documented, "{id}");
+    }
+}
+
+/// A file with one good case, changed.
+fn refusal(from: &str, to: &str) -> String {
+    let good = "- id: inbound/createMerchant/400/INVALID_FIELD/x\n  why: A reason that is long enough to be one.\n  source: [C15]\n  \
+                answers:\n    - {status: 400, body: {errorCode: INVALID_FIELD, error: merchantName}}\n  expect: {outcome: {refused: \
+                {status: 400, code: INVALID_FIELD}}, retryable: never, ambiguous: false, attempts: 1}\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("one.yaml");
+    fs::write(&path, good).expect("written");
+    assert_eq!(cases_in(folder.path()).expect("a good case").len(), 1);
+    let bad = good.replace(from, to);
+    assert_ne!(bad, good, "{from}");
+    fs::write(&path, bad).expect("written");
+    cases_in(folder.path()).expect_err("a bad case").to_string()
+}
+
+#[test]
+fn a_bad_case_is_refused_by_file_line_and_reason() {
+    for (from, to, wanted) in [
+        ("  why: A", "  way: A", &["one.yaml:2:", "way"][..]),
+        ("attempts: 1", "attempts: once", &["one.yaml:6:"]),
+        ("retryable: never", "retryable: maybe", &["one.yaml:6:", "maybe"]),
+        ("outcome: {refused", "outcome: {rejected", &["one.yaml:6:", "rejected"]),
+        ("status: 400, body", "status: 400, bodi", &["one.yaml:5:", "bodi"]),
+        ("/x\n", "\n", &["one.yaml", "five parts"]),
+        ("A reason that is long enough to be one.", "So.", &["one.yaml", "why"]),
+        ("[C15]", "[]", &["one.yaml", "source"]),
+        ("createMerchant/400", "createMerchant/403", &["one.yaml", "none of its answers"]),
+    ] {
+        let said = refusal(from, to);
+        for part in wanted {
+            assert!(said.contains(part), "{from} -> {to}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_id_stands_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = "- {id: inbound/createMerchant/201/none/x, why: A reason that is long enough to be one., source: [C16], expect: {outcome: \
+                ok, retryable: never, ambiguous: false, attempts: 1}}\n";
+    fs::write(folder.path().join("one.yaml"), case).expect("written");
+    fs::create_dir(folder.path().join("deeper")).expect("made");
+    fs::write(folder.path().join("deeper/two.yaml"), case).expect("written");
+    let said = cases_in(folder.path()).expect_err("twice").to_string();
+    assert!(said.contains("stands twice") && said.contains("inbound/createMerchant/201/none/x"), "{said}");
+}

@@ -1,0 +1,63 @@
+//! Asking the admin port of a sandbox that runs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Url, redirect};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::exit::Failure;
+use super::folder::read_text;
+use crate::clock::parse_rfc3339;
+use crate::domain::Moment;
+
+/// An answer must be there within this time.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest answer that is read.
+const MOST: usize = 64 * 1024;
+
+/// What time it is in the sandbox whose admin port is at `url`.
+pub(super) fn now(url: &str, token_file: Option<&Path>) -> Result<Moment, Failure> {
+    let hint = || Failure::usage("--admin: expected a URL like http://127.0.0.1:8444");
+    let info =
+        Url::parse(url).ok().filter(|url| url.scheme() == "http").and_then(|url| url.join("/info").ok());
+    let info = info.ok_or_else(hint)?;
+    let client = Client::builder().tls_certs_only([]).no_proxy().redirect(redirect::Policy::none());
+    let request = client.timeout(DEADLINE).build().map_err(Failure::internal)?.get(info);
+    let request = match token_file {
+        Some(path) => request.bearer_auth(token(path)?.as_str()),
+        None => request,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let answer = runtime.map_err(Failure::internal)?.block_on(ask(request))?;
+    let now = answer.get("now").and_then(Value::as_str).and_then(parse_rfc3339);
+    now.ok_or_else(|| Failure::resource("the admin port told no time: is it that of a d1sim?"))
+}
+
+async fn ask(request: RequestBuilder) -> Result<Value, Failure> {
+    let failed = |fault: reqwest::Error| {
+        Failure::resource(format!("the admin port does not answer: {}", fault.without_url()))
+    };
+    let mut answer = request.send().await.map_err(failed)?;
+    if !answer.status().is_success() {
+        let hint = "--admin-token-file names the file that serve was given";
+        return Err(Failure::resource(format!("the admin port answers {}; {hint}", answer.status())));
+    }
+    let mut body = Vec::new();
+    while let Some(piece) = answer.chunk().await.map_err(failed)?.filter(|_| body.len() <= MOST) {
+        body.extend_from_slice(&piece);
+    }
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// The bearer of an admin port.
+pub(super) fn token(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = read_text("--admin-token-file", path)?;
+    let token = text.trim();
+    if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let hint = "expected 16 or more visible ASCII characters, e.g. from `openssl rand -hex 16`";
+        return Err(Failure::usage(format!("--admin-token-file {}: {hint}", path.display())));
+    }
+    Ok(Zeroizing::new(token.to_owned()))
+}
