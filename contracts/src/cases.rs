@@ -1,6 +1,7 @@
 //! The cases: literal answers, and what a client must make of them. Written from the contract, never recorded from a
 //! program.
 
+mod derived;
 mod load;
 
 use std::collections::BTreeMap;
@@ -8,9 +9,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use derived::derived_cases;
 pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
 
-/// One case. Its id is `SIDE/OPERATION/STATUS/CODE/NAME`; the first four parts are its cell.
+/// One case. Its id is `SIDE/OPERATION/STATUS/CODE/NAME`, or `SIDE/OPERATION/derived/RULE/NAME`; the first four parts are
+/// its cell.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
@@ -23,8 +26,15 @@ pub struct Case {
     /// What the operation answers, in this order; afterwards its good answer.
     #[serde(default)]
     pub answers: Vec<Turn>,
+    /// Its answers are what the contract allows, and are held against it. Those of a derived case differ on purpose.
+    #[serde(default = "judged")]
+    pub judged: bool,
     /// What the client must make of it.
     pub expect: Expectation,
+}
+
+fn judged() -> bool {
+    true
 }
 
 /// One scripted answer.

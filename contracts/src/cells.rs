@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cases::Case;
 use crate::judge::Contract;
 use crate::operation::{Answer, ErrorCode, Operation};
 use crate::standing::Standing;
@@ -26,28 +27,94 @@ impl Side {
     }
 }
 
-/// One thing that a client can be shown: operation, status and `errorCode`. (Each answer of the contract has one media
-/// type at most, so that it adds no dimension.)
+/// One thing that a client can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     /// Who is shown it.
     pub side: Side,
     /// The `operationId`.
     pub operation: String,
-    /// The status.
-    pub status: u16,
-    /// The `errorCode`; nothing for an answer that has none.
-    pub code: Option<String>,
-    /// The weakest of the standings of operation, status and code.
+    /// What is shown.
+    pub shown: Shown,
+    /// How well it is known that it can be shown.
     pub standing: Standing,
 }
 
-/// `SIDE/OPERATION/STATUS/CODE`, with `none` for an answer without a code.
+/// What a cell shows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shown {
+    /// An answer of the contract. (Each has one media type at most, so that it adds no dimension.)
+    Answer {
+        /// The status.
+        status: u16,
+        /// The `errorCode`; nothing for an answer that has none.
+        code: Option<String>,
+    },
+    /// An answer that differs from those of the contract in a way that a client must put up with: the rule's name.
+    Derived(String),
+}
+
+/// What kind of cell it is; counted apart, since the vendor's public pages show few answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Answers that the contract lists.
+    Answers,
+    /// Changes of them that a client must put up with.
+    Derived,
+}
+
+impl Family {
+    /// The family as reports name it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Answers => "answers",
+            Self::Derived => "derived",
+        }
+    }
+}
+
+impl Cell {
+    /// Its family.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match self.shown {
+            Shown::Answer { .. } => Family::Answers,
+            Shown::Derived(_) => Family::Derived,
+        }
+    }
+}
+
+/// `SIDE/OPERATION/STATUS/CODE`, with `none` for an answer without a code; or `SIDE/OPERATION/derived/RULE`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let code = self.code.as_deref().unwrap_or("none");
-        write!(f, "{}/{}/{}/{code}", self.side.word(), self.operation, self.status)
+        write!(f, "{}/{}/", self.side.word(), self.operation)?;
+        match &self.shown {
+            Shown::Answer { status, code } => write!(f, "{status}/{}", code.as_deref().unwrap_or("none")),
+            Shown::Derived(rule) => write!(f, "derived/{rule}"),
+        }
     }
+}
+
+/// The cells of derived cases. How well an operation is known does not matter to them: that D1 may change any of its
+/// answers without notice is documented (\[D10\]); what may be concluded from statuses without a word of D1 is our choice.
+#[must_use]
+pub fn derived_cells(cases: &[Case]) -> Vec<Cell> {
+    let cell = |case: &Case| Cell {
+        side: Side::Inbound,
+        operation: case.operation().to_owned(),
+        shown: Shown::Derived(case.cell().rsplit('/').next().unwrap_or_default().to_owned()),
+        standing: case
+            .source
+            .iter()
+            .filter_map(|source| Standing::of_source(source))
+            .max()
+            .unwrap_or(Standing::Choice),
+    };
+    let mut cells: Vec<Cell> = cases.iter().map(cell).collect();
+    cells.sort();
+    cells.dedup();
+    cells
 }
 
 /// The documented cells of a contract: one for each code of each answer of each operation, in the order of their ids.
@@ -67,8 +134,10 @@ fn cells_of(operation: &Operation, side: Side) -> Vec<Cell> {
         let cell = |code: Option<&ErrorCode>| Cell {
             side,
             operation: operation.id().to_owned(),
-            status,
-            code: code.map(|code| code.code.clone()).filter(|code| code != "none"),
+            shown: Shown::Answer {
+                status,
+                code: code.map(|code| code.code.clone()).filter(|code| code != "none"),
+            },
             standing: weakest(operation, answer, code),
         };
         let mut codes = answer.error_codes().peekable();

@@ -44,9 +44,9 @@ mod verdict;
 pub use broken::{Break, BrokenClient, Props, Sign};
 pub use cases::{
     Case, CaseError, Count, Expectation, GoodAnswers, Outcome as ReportedOutcome, Retryable, Turn,
-    built_in_cases, cases_in,
+    built_in_cases, cases_in, derived_cases,
 };
-pub use cells::{Cell, Side, documented_cells};
+pub use cells::{Cell, Family, Shown, Side, derived_cells, documented_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;

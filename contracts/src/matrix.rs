@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::cases::Case;
-use crate::cells::Cell;
+use crate::cells::{Cell, Family};
 use crate::standing::Standing;
 
 /// Which cases show which cell.
@@ -69,12 +69,12 @@ impl Matrix {
         cells.chain(self.strays.iter().cloned().map(Gap::Case)).collect()
     }
 
-    /// The share of the cells of each standing whose cases are all among `passed`.
+    /// The share of the cells of each family and standing whose cases are all among `passed`.
     #[must_use]
-    pub fn shares(&self, passed: &BTreeSet<&str>) -> BTreeMap<Standing, Share> {
-        let mut shares: BTreeMap<Standing, Share> = BTreeMap::new();
+    pub fn shares(&self, passed: &BTreeSet<&str>) -> BTreeMap<(Family, Standing), Share> {
+        let mut shares: BTreeMap<(Family, Standing), Share> = BTreeMap::new();
         for (cell, cases) in self.rows() {
-            let share = shares.entry(cell.standing).or_default();
+            let share = shares.entry((cell.family(), cell.standing)).or_default();
             share.cells += 1;
             let covered = !cases.is_empty() && cases.iter().all(|case| passed.contains(case.as_str()));
             share.covered += usize::from(covered);

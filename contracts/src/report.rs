@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
+use crate::cells::{Family, Shown};
 use crate::matrix::{Gap, Matrix, Share};
 use crate::runner::Ran;
 use crate::sabotage::KillMatrix;
@@ -68,15 +69,15 @@ impl Report {
         self.passed().into_iter().filter(|case| kills(case)).collect()
     }
 
-    /// The share of cells whose cases all passed, for each standing.
+    /// The share of cells whose cases all passed, for each family and standing.
     #[must_use]
-    pub fn shares(&self) -> BTreeMap<Standing, Share> {
+    pub fn shares(&self) -> BTreeMap<(Family, Standing), Share> {
         self.matrix.shares(&self.passed())
     }
 
-    /// The share of cells that are proven, all four witnesses agreeing in each of their cases, for each standing.
+    /// The share of cells that are proven, all four witnesses agreeing in each of their cases, for each family and standing.
     #[must_use]
-    pub fn proven_shares(&self) -> BTreeMap<Standing, Share> {
+    pub fn proven_shares(&self) -> BTreeMap<(Family, Standing), Share> {
         self.matrix.shares(&self.proven())
     }
 
@@ -112,9 +113,12 @@ impl Report {
                 _ if !cases.iter().any(|case| ran.contains(case.as_str())) => "not run",
                 _ => "FAILED",
             };
-            let code = cell.code.as_deref().unwrap_or("-");
+            let shown = match &cell.shown {
+                Shown::Answer { status, code } => format!("{status} {}", code.as_deref().unwrap_or("-")),
+                Shown::Derived(rule) => format!("... {rule}"),
+            };
             let of = format!("{good} of {}", cases.len());
-            let _ = writeln!(text, "  {} {code:<24} {mark:<8} {of:<8} {}", cell.status, cell.standing);
+            let _ = writeln!(text, "  {shown:<32} {mark:<8} {of:<8} {}", cell.standing);
         }
         for ran in self.failed() {
             let _ = writeln!(text, "\nfailed: {}\n  why it matters: {}", ran.case.id, ran.case.why);
@@ -133,12 +137,13 @@ impl Report {
     fn totals(&self) -> String {
         let mut text = String::new();
         let passed = self.shares();
-        for (standing, Share { cells, covered }) in self.proven_shares() {
-            let seen = passed.get(&standing).map_or(0, |share| share.covered) - covered;
+        for ((family, standing), Share { cells, covered }) in self.proven_shares() {
+            let seen = passed.get(&(family, standing)).map_or(0, |share| share.covered) - covered;
             let share = percent(covered, cells);
             let _ = writeln!(
                 text,
-                "{standing}: {covered} of {cells} cells proven, {share} %; {seen} more only seen"
+                "{}, {standing}: {covered} of {cells} cells proven, {share} %; {seen} more only seen",
+                family.word()
             );
         }
         let failed = self.failed().count();
@@ -159,11 +164,15 @@ impl Report {
     /// The report for programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        let proven = self.proven_shares();
-        let shares = self.shares().into_iter().map(|(standing, Share { cells, covered })| {
-            let proven = proven.get(&standing).map_or(0, |share| share.covered);
-            (standing.word().to_owned(), json!({"cells": cells, "passed": covered, "proven": proven}))
-        });
+        let (all, proven) = (self.shares(), self.proven_shares());
+        let of_family = |family: Family| -> Value {
+            let own = all.iter().filter(|((of, _), _)| *of == family);
+            let shares = own.map(|(key, Share { cells, covered })| {
+                let proven = proven.get(key).map_or(0, |share| share.covered);
+                (key.1.word().to_owned(), json!({"cells": cells, "passed": covered, "proven": proven}))
+            });
+            shares.collect::<serde_json::Map<_, _>>().into()
+        };
         let proven_cases = self.proven();
         let cases = self.ran.iter().map(|ran| {
             let faults = ran.verdict.faults().map(|(witness, fault)| (witness.to_owned(), Value::from(fault)));
@@ -187,7 +196,8 @@ impl Report {
             "client": self.client,
             "complete": self.complete(),
             "witnesses": self.witnesses(),
-            "standing": shares.collect::<serde_json::Map<_, _>>(),
+            "standing": of_family(Family::Answers),
+            "derived": of_family(Family::Derived),
             "gaps": self.gaps().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "cases": cases.collect::<Vec<_>>(),
         })
@@ -231,12 +241,9 @@ impl Matrix {
         }
         let all: BTreeSet<&str> = self.rows().flat_map(|(_, cases)| cases).map(String::as_str).collect();
         text.push('\n');
-        for (standing, Share { cells, covered }) in self.shares(&all) {
-            let _ = writeln!(
-                text,
-                "{standing}: {covered} of {cells} cells have a case, {} %",
-                percent(covered, cells)
-            );
+        for ((family, standing), Share { cells, covered }) in self.shares(&all) {
+            let (family, share) = (family.word(), percent(covered, cells));
+            let _ = writeln!(text, "{family}, {standing}: {covered} of {cells} cells have a case, {share} %");
         }
         for gap in self.gaps() {
             let _ = writeln!(text, "gap: {gap}");

@@ -46,6 +46,12 @@ impl Standing {
         }
     }
 
+    /// The standing that a source such as `D10` or `C34` can carry.
+    pub(crate) fn of_source(source: &str) -> Option<Self> {
+        let all = [Self::Documented, Self::Sibling, Self::Inferred, Self::Choice];
+        all.into_iter().find(|standing| source.starts_with(standing.letter()))
+    }
+
     /// The letter of the sources that can carry this standing.
     const fn letter(self) -> char {
         match self {

@@ -92,10 +92,17 @@ impl BrokenClient {
         let object: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let member = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let (status, code, text) = (reply.status, member("errorCode"), member("error"));
+        let own_words = code.is_some();
+        if self.broken == Some(Break::KnownCodesOnly)
+            && code.as_deref().is_some_and(|code| !CODES.contains(&code))
+        {
+            return Seen::new(Outcome::Unreadable);
+        }
         let outcome = Outcome::Refused { status, code };
         let mut seen = match status {
             429 => self.later(outcome, reply),
-            503 if object.is_object() => self.later(outcome, reply),
+            503 if own_words => self.later(outcome, reply),
+            502..=504 if self.broken == Some(Break::ForeignAnswerIsRefusal) => Seen::new(outcome),
             502..=504 => Seen::in_doubt(outcome, request),
             // A 500 is not to be repeated by its description; of a status without a name nothing can be concluded.
             400..=499 => Seen::new(outcome),
@@ -103,6 +110,10 @@ impl BrokenClient {
         };
         seen.text = text;
         match self.broken {
+            Some(Break::TextDecides) => {
+                let tells = seen.text.as_deref().is_some_and(|text| text.contains("retry"));
+                seen.repeat |= tells;
+            }
             Some(Break::RetryServerErrors) => seen.repeat |= status >= 500,
             Some(Break::RetryOnlyReads) => seen.repeat &= !request.creates(),
             Some(Break::RetryOnly429) => seen.repeat &= status == 429,
@@ -126,20 +137,30 @@ impl BrokenClient {
 
     /// The members of a good answer with those of its plaintext; nothing if one is missing that a caller needs.
     fn result(&self, operation: &str, reply: &Reply) -> Option<Map<String, Value>> {
-        let needed: &[&str] = match operation {
-            "getAccessToken" => &["access_token"],
-            "createMerchant" => &["merchantId"],
-            "createToken" => &["tokenId", "state"],
-            "getToken" => &["tokenId", "state", "dpan", "exp"],
-            "createTransaction" => &["transactionId", "dpan", "exp", "cryptogram"],
-            _ if self.broken == Some(Break::WantBodyOfDelete) => &["tokenId"],
-            _ => return Some(Map::new()),
-        };
+        let (needed, others) = model(operation);
+        if operation == "deleteToken" && self.broken != Some(Break::WantBodyOfDelete) {
+            return Some(Map::new());
+        }
         let Ok(Value::Object(mut members)) = serde_json::from_slice(&reply.body) else { return None };
         if let Some(Value::String(jwe)) = members.remove("encryptedData") {
             members.extend(self.opened(jwe)?);
         }
-        needed.iter().all(|name| members.get(*name).is_some_and(Value::is_string)).then_some(members)
+        let there = |name: &&str| members.get(*name).is_some_and(|value| !value.is_null());
+        let good = match self.broken {
+            Some(Break::TakeAnything) => true,
+            Some(Break::WantEveryMember) => needed.iter().chain(others).all(there),
+            Some(Break::StrictMembers) => {
+                let known = |name: &String| needed.iter().chain(others).any(|known| known == name);
+                needed.iter().all(there) && members.keys().all(known)
+            }
+            Some(Break::PanicUnknownValue) => {
+                let state = members.get("state").and_then(Value::as_str);
+                assert!(state.is_none_or(|state| ["ACTIVE", "SUSPENDED", "DELETED"].contains(&state)));
+                needed.iter().all(there)
+            }
+            _ => needed.iter().all(there),
+        };
+        good.then_some(members)
     }
 
     fn opened(&self, jwe: String) -> Option<Map<String, Value>> {
@@ -211,4 +232,56 @@ fn code_of(status: u16) -> Option<String> {
         _ => "INTERNAL_ERROR",
     };
     Some(code.to_owned())
+}
+
+/// The codes that one who has read the documents knows.
+const CODES: [&str; 11] = [
+    "INVALID_FIELD",
+    "MISSING_FIELD",
+    "FORBIDDEN",
+    "FORBIDDEN_STATE",
+    "TOKENIZATION_DECLINED",
+    "RESOURCE_NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "TOO_MANY_REQUESTS",
+    "SERVICE_UNAVAILABLE",
+];
+
+/// The members of an operation's good answer, plaintext included: those without which it is of no use, and the others.
+fn model(operation: &str) -> (&'static [&'static str], &'static [&'static str]) {
+    match operation {
+        "getAccessToken" => (&["access_token"], &["expires_in", "token_type", "scope"]),
+        "createMerchant" => (&["merchantId"], &["merchantName", "creationTimestamp"]),
+        "createToken" => (
+            &["tokenId"],
+            &[
+                "state",
+                "cardLastDigits",
+                "cardExpiryDate",
+                "tokenLastDigits",
+                "tokenExpiryDate",
+                "par",
+                "creationTimestamp",
+            ],
+        ),
+        "getToken" => (
+            &["dpan", "exp"],
+            &[
+                "tokenId",
+                "state",
+                "cardLastDigits",
+                "cardExpiryDate",
+                "tokenLastDigits",
+                "tokenExpiryDate",
+                "par",
+                "creationTimestamp",
+            ],
+        ),
+        "createTransaction" => {
+            (&["dpan", "exp", "cryptogram"], &["transactionId", "eci", "cryptogramExpiryDate"])
+        }
+        _ => (&["tokenId"], &[]),
+    }
 }

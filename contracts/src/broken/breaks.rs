@@ -39,6 +39,14 @@ pub enum Break {
     WantBodyOfDelete,
     SwallowDelete404,
     HideAccessTokenRefusal,
+    // What is made of changes that come without notice.
+    StrictMembers,
+    WantEveryMember,
+    PanicUnknownValue,
+    KnownCodesOnly,
+    TextDecides,
+    TakeAnything,
+    ForeignAnswerIsRefusal,
     // What is done after an answer.
     RetryEverything,
     RetryNever,
@@ -62,7 +70,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 56] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -94,6 +102,13 @@ impl Break {
         Self::WantBodyOfDelete,
         Self::SwallowDelete404,
         Self::HideAccessTokenRefusal,
+        Self::StrictMembers,
+        Self::WantEveryMember,
+        Self::PanicUnknownValue,
+        Self::KnownCodesOnly,
+        Self::TextDecides,
+        Self::TakeAnything,
+        Self::ForeignAnswerIsRefusal,
         Self::RetryEverything,
         Self::RetryNever,
         Self::RetryForever,
@@ -160,6 +175,21 @@ impl Break {
             Self::WantBodyOfDelete => "a good answer without a body is taken for a broken one",
             Self::SwallowDelete404 => "a deletion that found nothing is told as done",
             Self::HideAccessTokenRefusal => "why no access token was given is not told",
+            Self::StrictMembers => {
+                "a member that is not in the client's own model makes the answer unreadable"
+            }
+            Self::WantEveryMember => {
+                "every member of the client's own model is demanded, informational ones too"
+            }
+            Self::PanicUnknownValue => {
+                "a value that is not in the client's own enumeration takes the process along"
+            }
+            Self::KnownCodesOnly => {
+                "an errorCode that is not in the client's own enumeration makes the refusal unreadable"
+            }
+            Self::TextDecides => "the text for people is searched for words that tell what to do",
+            Self::TakeAnything => "an answer without the one thing that was asked for is told as done",
+            Self::ForeignAnswerIsRefusal => "a 502, a 504 or a foreign 503 is taken for a clear no",
             Self::RetryEverything => "everything that fails is sent again, refusals and creations too",
             Self::RetryNever => "nothing is sent again, not even where D1 asks for it",
             Self::RetryForever => "there is no end to the attempts",

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use d1_contracts::{
-    Break, Case, KillMatrix, Matrix, Ran, Report, Side, Standing, Verdict, built_in_cases, documented_cells,
-    inbound,
+    Break, Case, Family, KillMatrix, Matrix, Ran, Report, Side, Standing, Verdict, built_in_cases,
+    documented_cells, inbound,
 };
 
 const FIRST: &str = "inbound/getAccessToken/200/none/issued";
@@ -86,7 +86,10 @@ fn report() -> Report {
 fn a_cell_is_proven_by_four_witnesses_and_only_seen_by_three() {
     let of_documented = |report: &Report| {
         let standing = Standing::Documented;
-        (report.shares()[&standing].covered, report.proven_shares()[&standing].covered)
+        {
+            let key = (Family::Answers, standing);
+            (report.shares()[&key].covered, report.proven_shares()[&key].covered)
+        }
     };
     let three = report();
     assert_eq!(of_documented(&three), (2, 0));

@@ -4,12 +4,40 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use d1_contracts::{
-    Case, Gap, Matrix, Side, Standing, built_in_cases, cases_in, documented_cells, inbound, outbound,
+    Case, Gap, GoodAnswers, Matrix, Side, Standing, built_in_cases, cases_in, derived_cases, derived_cells,
+    documented_cells, inbound, outbound,
 };
 
 fn matrix_of(cases: &[Case]) -> Matrix {
     let contract = inbound().expect("the contract");
     Matrix::new(&documented_cells(&contract, Side::Inbound), cases)
+}
+
+#[test]
+fn derived_cases_follow_from_the_good_answers_and_each_has_a_cell() {
+    let contract = inbound().expect("the contract");
+    let cases = derived_cases(&contract, &GoodAnswers::built_in().expect("good answers"));
+    let ids: BTreeSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+    assert_eq!(ids.len(), cases.len(), "an id stands once");
+    for id in [
+        "inbound/createToken/derived/unknown-member/generated",
+        "inbound/createToken/derived/absent.par/generated",
+        "inbound/createToken/derived/null.tokenId/generated",
+        "inbound/getToken/derived/unknown-value.state/generated",
+        "inbound/getAccessToken/derived/absent.expires_in/generated",
+        "inbound/deleteToken/derived/status-504/generated",
+    ] {
+        assert!(ids.contains(id), "{id}");
+    }
+    let cells = derived_cells(&cases);
+    assert_eq!(Matrix::new(&cells, &cases).gaps(), []);
+    let standing = |rule: &str| {
+        let cell =
+            cells.iter().find(|cell| cell.to_string() == format!("inbound/createToken/derived/{rule}"));
+        cell.unwrap_or_else(|| panic!("no cell {rule}")).standing
+    };
+    assert_eq!(standing("unknown-member"), Standing::Documented);
+    assert_eq!(standing("status-502"), Standing::Choice);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use d1_contracts::{
-    Case, CaseError, Cell, Matrix, Ran, Report, RunError, Side, Subject, built_in_cases, cases_in,
-    documented_cells, inbound, outbound, run_cases,
+    Case, CaseError, Cell, GoodAnswers, Matrix, Ran, Report, RunError, Side, Subject, built_in_cases,
+    cases_in, derived_cases, derived_cells, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Run, Show};
@@ -35,8 +35,8 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
 }
 
 fn coverage(folder: Option<&Path>) -> Result<(), Failure> {
-    let mut all = cells(Side::Inbound)?;
-    all.extend(cells(Side::Outbound)?);
+    let mut all = cells(Side::Inbound, folder)?;
+    all.extend(cells(Side::Outbound, folder)?);
     let matrix = Matrix::new(&all, &cases(folder)?);
     print(matrix.text().trim_end());
     gate(matrix.gaps().len())
@@ -60,7 +60,7 @@ fn show(folder: Option<&Path>, args: &Show) -> Result<(), Failure> {
 
 fn run_suite(folder: Option<&Path>, args: &Run) -> Result<(), Failure> {
     let mut planned = cases(folder)?;
-    let matrix = Matrix::new(&cells(Side::Inbound)?, &planned);
+    let matrix = Matrix::new(&cells(Side::Inbound, folder)?, &planned);
     if let Some(filter) = &args.filter {
         planned.retain(|case| case.id.contains(filter.as_str()));
     }
@@ -131,15 +131,31 @@ fn gate(gaps: usize) -> Result<(), Failure> {
 
 fn cases(folder: Option<&Path>) -> Result<Vec<Case>, Failure> {
     let read = folder.map_or_else(built_in_cases, cases_in);
-    read.map_err(|error| match error {
+    let mut cases = read.map_err(|error| match error {
         CaseError::Io { .. } => Failure::resource(error),
         _ => Failure::usage(error),
-    })
+    })?;
+    if folder.is_none() {
+        cases.extend(derived()?);
+    }
+    Ok(cases)
 }
 
-fn cells(side: Side) -> Result<Vec<Cell>, Failure> {
+/// The cases that follow from the good answers. Like those, they are built in.
+fn derived() -> Result<Vec<Case>, Failure> {
+    let good = GoodAnswers::built_in().map_err(Failure::internal)?;
+    Ok(derived_cases(&inbound().map_err(Failure::internal)?, &good))
+}
+
+/// The cells of a side; those of derived cases where these are run.
+fn cells(side: Side, folder: Option<&Path>) -> Result<Vec<Cell>, Failure> {
     let contract = if side == Side::Inbound { inbound() } else { outbound() };
-    Ok(documented_cells(&contract.map_err(Failure::internal)?, side))
+    let mut cells = documented_cells(&contract.map_err(Failure::internal)?, side);
+    if side == Side::Inbound && folder.is_none() {
+        cells.extend(derived_cells(&derived()?));
+        cells.sort();
+    }
+    Ok(cells)
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {

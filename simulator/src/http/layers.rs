@@ -1,7 +1,9 @@
 //! What every request goes through, whatever its route: intake, the certificate's verdict, the
 //! echo of the correlation id, the record.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -40,10 +42,18 @@ impl Exchanges {
     }
 }
 
-/// Takes the request in, lets it be answered, and writes down both, in a task of its own: a caller
-/// who gives up must neither stop half way what he asked for nor leave no trace of it.
+/// Takes the request in, lets it be answered, and writes down both. What is not done at once goes on in
+/// a task of its own: a caller who gives up must neither stop half way what he asked for nor leave no
+/// trace of it.
 pub(super) async fn exchange(State(mut all): State<Exchanges>, request: Request, next: Next) -> Response {
     let permit = Arc::clone(&all.room).try_acquire_owned().ok();
+    let (journal, clock, room) = (Arc::clone(&all.journal), all.clock.clone(), permit.is_some());
+    let mut work = Box::pin(async move { recorded(&journal, &clock, request, next, room).await });
+    // Nearly every request is done here: a task and a channel would cost more than it does.
+    let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+    if let Poll::Ready(response) = first {
+        return response;
+    }
     let (answered, answer) = oneshot::channel();
     tokio::spawn(async move {
         let mut answered = answered;
@@ -52,7 +62,8 @@ pub(super) async fn exchange(State(mut all): State<Exchanges>, request: Request,
             answered.closed().await;
         };
         let response = tokio::select! {
-            response = recorded(&all.journal, &all.clock, request, next, permit.is_some()) => response,
+            biased;
+            response = work => response,
             // On a clock that stands still there may be nothing else to wait for.
             () = abandoned => return,
         };

@@ -43,6 +43,10 @@ fn shown<'a>(text: &'a str, between_words: &[char]) -> Cow<'a, str> {
 
 fn masked_numbers(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
+    // Most texts have too few digits to be looked at twice.
+    if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < FEWEST_DIGITS {
+        return Cow::Borrowed(text);
+    }
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
     while at < bytes.len() {
         if is_uuid(bytes, at) {
@@ -94,7 +98,9 @@ fn is_uuid(bytes: &[u8], at: usize) -> bool {
         _ => byte.is_ascii_hexdigit(),
     };
     let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-    apart(before)
+    // The first dash is the quickest way to know that it is none.
+    bytes.get(at + 8) == Some(&b'-')
+        && apart(before)
         && apart(bytes.get(at + UUID))
         && bytes.get(at..at + UUID).is_some_and(|uuid| uuid.iter().enumerate().all(form))
 }

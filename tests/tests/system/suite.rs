@@ -1,18 +1,27 @@
 //! The contract suite against our own client, over real mutual TLS, and that the suite can fail.
 
 use d1_contracts::{
-    Break, BrokenClient, Case, Count, Ran, ReportedOutcome, Retryable, built_in_cases, judge_case, run_case,
-    sabotage,
+    Break, BrokenClient, Case, Count, GoodAnswers, Ran, ReportedOutcome, Retryable, built_in_cases,
+    derived_cases, judge_case, run_case, sabotage,
 };
 use d1_simulator::cli::{OwnClient, contract_props, contract_stage};
 use system_tests::Folder;
+
+/// Every case that is built in, literal or derived.
+fn all_cases() -> Vec<Case> {
+    let contract = d1_contracts::inbound().expect("the contract");
+    let good = GoodAnswers::built_in().expect("good answers");
+    let mut cases = built_in_cases().expect("good cases");
+    cases.extend(derived_cases(&contract, &good));
+    cases
+}
 
 async fn run_all() -> Vec<Ran> {
     let folder = Folder::shared();
     let stage = contract_stage(folder.root()).expect("a stage");
     let subject = OwnClient::new(folder.root());
     let mut ran = Vec::new();
-    for case in built_in_cases().expect("good cases") {
+    for case in all_cases() {
         ran.push(run_case(&stage, &case, &subject).await.expect("it runs"));
     }
     ran
@@ -73,7 +82,7 @@ async fn our_client_passes_every_case_and_any_flipped_expectation_fails() {
         })
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert!(ran.len() > 90, "{}", ran.len());
+    assert!(ran.len() > 180, "{}", ran.len());
     for one in &ran {
         let told = one.told.as_ref().expect("it came back");
         for (what, case) in flipped(&one.case) {
@@ -104,7 +113,7 @@ async fn the_client_without_a_fault_passes_every_case_and_every_broken_one_is_ki
     let folder = Folder::shared();
     let stage = contract_stage(folder.root()).expect("a stage");
     let props = contract_props(folder.root()).expect("props");
-    let cases = built_in_cases().expect("good cases");
+    let cases = all_cases();
     let kills = sabotage(&stage, &props, &cases).await.expect("it runs");
     assert!(kills.unsound.is_empty(), "{:#?}", kills.unsound);
     assert_eq!(kills.survivors().collect::<Vec<_>>(), [], "{}", kills.text());
