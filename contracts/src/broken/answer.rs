@@ -1,6 +1,7 @@
 //! What the baseline client makes of one answer (contract C34), and what it tells in the end.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -155,7 +156,10 @@ impl BrokenClient {
             }
             Some(Break::PanicUnknownValue) => {
                 let state = members.get("state").and_then(Value::as_str);
-                assert!(state.is_none_or(|state| ["ACTIVE", "SUSPENDED", "DELETED"].contains(&state)));
+                if state.is_some_and(|state| !["ACTIVE", "SUSPENDED", "DELETED"].contains(&state)) {
+                    // Without the message of a panic that nobody meant.
+                    resume_unwind(Box::new("broken on purpose"));
+                }
                 needed.iter().all(there)
             }
             _ => needed.iter().all(there),
@@ -249,36 +253,25 @@ const CODES: [&str; 11] = [
     "SERVICE_UNAVAILABLE",
 ];
 
+/// The members of a token.
+const TOKEN: [&str; 8] = [
+    "tokenId",
+    "state",
+    "cardLastDigits",
+    "cardExpiryDate",
+    "tokenLastDigits",
+    "tokenExpiryDate",
+    "par",
+    "creationTimestamp",
+];
+
 /// The members of an operation's good answer, plaintext included: those without which it is of no use, and the others.
 fn model(operation: &str) -> (&'static [&'static str], &'static [&'static str]) {
     match operation {
         "getAccessToken" => (&["access_token"], &["expires_in", "token_type", "scope"]),
         "createMerchant" => (&["merchantId"], &["merchantName", "creationTimestamp"]),
-        "createToken" => (
-            &["tokenId"],
-            &[
-                "state",
-                "cardLastDigits",
-                "cardExpiryDate",
-                "tokenLastDigits",
-                "tokenExpiryDate",
-                "par",
-                "creationTimestamp",
-            ],
-        ),
-        "getToken" => (
-            &["dpan", "exp"],
-            &[
-                "tokenId",
-                "state",
-                "cardLastDigits",
-                "cardExpiryDate",
-                "tokenLastDigits",
-                "tokenExpiryDate",
-                "par",
-                "creationTimestamp",
-            ],
-        ),
+        "createToken" => (&["tokenId"], &TOKEN),
+        "getToken" => (&["dpan", "exp"], &TOKEN),
         "createTransaction" => {
             (&["dpan", "exp", "cryptogram"], &["transactionId", "eci", "cryptogramExpiryDate"])
         }

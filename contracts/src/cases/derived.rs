@@ -157,7 +157,7 @@ impl About<'_> {
                 "unknown-status",
                 "New statuses come without notice; every 4xx means that nothing was done and repeating is useless.",
                 422,
-                new_code.clone(),
+                new_code,
                 Some("ADDED_LATER"),
             ),
             never(
