@@ -27,7 +27,7 @@ pub struct Case {
     #[serde(default)]
     pub answers: Vec<Turn>,
     /// Its answers are what the contract allows, and are held against it. Those of a derived case differ on purpose.
-    #[serde(default = "judged")]
+    #[serde(skip, default = "judged")]
     pub judged: bool,
     /// What the client must make of it.
     pub expect: Expectation,
@@ -80,7 +80,7 @@ pub struct Expectation {
 
 /// How a call ended: the closed vocabulary in which every client reports.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// With a result.
     Ok,
@@ -114,7 +114,7 @@ pub enum Retryable {
 
 /// How often: exactly, or within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Count {
     /// So often.
     Exactly(u32),

@@ -1,5 +1,5 @@
-//! What a run has shown, for people and for programs. No report holds a secret: answers are shown by status and code,
-//! requests by method and path.
+//! What a run has shown, for people and for programs. No report holds a secret: requests are shown by their operation,
+//! answers by status and code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use crate::cells::{Family, Shown};
 use crate::matrix::{Gap, Matrix, Share};
 use crate::runner::Ran;
 use crate::sabotage::KillMatrix;
+use crate::stage::Exchange;
 use crate::standing::Standing;
 
 /// What every report says first.
@@ -41,10 +42,10 @@ impl Report {
         self
     }
 
-    /// Whether every planned case was run.
+    /// Whether every case of the catalogue was run, and every cell has one.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.ran.len() == self.planned
+        self.ran.len() == self.planned && self.gaps().is_empty()
     }
 
     /// The cases that failed.
@@ -126,8 +127,11 @@ impl Report {
                 let _ = writeln!(text, "  {witness}: {fault}");
             }
             for one in &ran.exchanges {
-                let _ = writeln!(text, "  saw {} {} -> {}", one.method, one.path, one.status);
+                let _ = writeln!(text, "  saw {} -> {}", named(one), one.status);
             }
+        }
+        for gap in self.gaps() {
+            let _ = writeln!(text, "\ngap: {gap}");
         }
         let _ = writeln!(text, "\n{}", self.totals());
         text
@@ -175,10 +179,9 @@ impl Report {
         };
         let proven_cases = self.proven();
         let cases = self.ran.iter().map(|ran| {
-            let faults = ran.verdict.faults().map(|(witness, fault)| (witness.to_owned(), Value::from(fault)));
-            let saw = ran.exchanges.iter().map(|one| {
-                json!({"operation": one.operation, "method": one.method, "path": one.path, "status": one.status})
-            });
+            let faults =
+                ran.verdict.faults().map(|(witness, fault)| (witness.to_owned(), Value::from(fault)));
+            let saw = ran.exchanges.iter().map(|one| json!({"operation": named(one), "status": one.status}));
             json!({
                 "id": ran.case.id,
                 "cell": ran.case.cell(),
@@ -217,8 +220,7 @@ impl Report {
                 status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 status.set_message(faults.join("; ")).set_description(ran.case.why.clone());
             }
-            let saw =
-                ran.exchanges.iter().map(|one| format!("{} {} -> {}", one.method, one.path, one.status));
+            let saw = ran.exchanges.iter().map(|one| format!("{} -> {}", named(one), one.status));
             let mut case = TestCase::new(ran.case.id.clone(), status);
             case.set_classname(ran.case.cell()).set_system_out(saw.collect::<Vec<_>>().join("\n"));
             suite.add_test_case(case);
@@ -250,6 +252,11 @@ impl Matrix {
         }
         text
     }
+}
+
+/// What a request was for. Its path is not shown: a client under test can put anything into it.
+fn named(one: &Exchange) -> &str {
+    if one.operation.is_empty() { "a request of no operation" } else { &one.operation }
 }
 
 /// A whole number of percent, never rounded up to a hundred.

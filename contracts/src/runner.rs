@@ -71,7 +71,7 @@ pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Resu
     let exchanges = play.exchanges().await;
     let verdict = match &told {
         Ok(told) => judge_case(case, &exchanges, told),
-        Err(fault) => Verdict::without_report(fault),
+        Err(fault) => Verdict::without_report(case, &exchanges, fault),
     };
     Ok(Ran { case: case.clone(), exchanges, told: told.ok(), verdict })
 }

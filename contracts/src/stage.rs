@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::cases::{Case, GoodAnswers, Turn};
 use crate::judge::Contract;
-use http::{Request, read_request};
+use http::{NoRequest, Request, read_request};
 
 /// A connection that says nothing for so long is closed.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -48,8 +48,6 @@ pub struct Exchange {
     pub operation: String,
     /// The request line's method.
     pub method: String,
-    /// The request line's target.
-    pub path: String,
     /// In what the request differs from the contract; no values in it.
     pub request_faults: Vec<String>,
     /// The status of the answer.
@@ -157,7 +155,12 @@ async fn connection(socket: TcpStream, state: Arc<State>) {
     let _ = socket.set_nodelay(true);
     let acceptor = TlsAcceptor::from(Arc::clone(&state.stage.tls));
     let Ok(Ok(mut stream)) = timeout(SILENCE, acceptor.accept(socket)).await else { return };
-    while let Ok(Some(request)) = timeout(SILENCE, read_request(&mut stream)).await {
+    loop {
+        let request = match timeout(SILENCE, read_request(&mut stream)).await {
+            Ok(Ok(Some(request))) => request,
+            Ok(Err(NoRequest)) => return state.note_no_request(),
+            Ok(Ok(None)) | Err(_) => return,
+        };
         let Some((number, answer)) = state.answer(&request) else { return };
         let written = async {
             stream.write_all(&answer).await?;
@@ -188,7 +191,7 @@ impl State {
             return None;
         }
         let before = exchanges.iter().filter(|one| one.operation == operation).count();
-        let turn = self.turn(&operation, before)?;
+        let turn = self.turn(&operation, before);
         let body = self.body(&turn, before + 1);
         let mut headers = headers(&turn, body.is_some());
         if let Some(correlation) = request.header("x-correlation-id") {
@@ -205,7 +208,6 @@ impl State {
             request_faults,
             operation,
             method: request.method.clone(),
-            path: request.path.clone(),
             status: turn.status,
             body,
             answer_faults: judged.err().unwrap_or_default().iter().map(ToString::to_string).collect(),
@@ -215,13 +217,28 @@ impl State {
         Some((exchanges.len() - 1, bytes))
     }
 
-    fn turn(&self, operation: &str, before: usize) -> Option<Turn> {
-        let good = || self.stage.good(operation).cloned();
+    /// What cannot be answered is a fault of the client all the same.
+    fn note_no_request(&self) {
+        let fault = "request: expected a whole one of HTTP/1.1, with content-length and not pipelined";
+        self.lock().exchanges.push(Exchange {
+            operation: String::new(),
+            method: String::new(),
+            request_faults: vec![fault.to_owned()],
+            status: 0,
+            body: Vec::new(),
+            answer_faults: Vec::new(),
+            written: false,
+        });
+    }
+
+    fn turn(&self, operation: &str, before: usize) -> Turn {
+        let good = || self.stage.good(operation).cloned().unwrap_or_else(no_route);
         if operation != self.case.operation() {
             return good();
         }
         let scripted = self.case.answers.get(before).cloned();
-        scripted.or_else(|| self.case.answers.last().filter(|turn| turn.always).cloned()).or_else(good)
+        let endless = || self.case.answers.last().filter(|turn| turn.always).cloned();
+        scripted.or_else(endless).unwrap_or_else(good)
     }
 
     fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
@@ -263,6 +280,12 @@ impl State {
         }
         faults.iter().map(ToString::to_string).collect()
     }
+}
+
+/// The answer to a request of no operation (contract C32).
+fn no_route() -> Turn {
+    let body = serde_json::json!({"errorCode": "RESOURCE_NOT_FOUND", "error": "No such resource"});
+    Turn { status: 404, headers: BTreeMap::new(), body: Some(body), always: false }
 }
 
 fn bearer(request: &Request) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! Judging one case: what the server saw and what the client told, against what the case expects. Pure.
 
-use crate::cases::Case;
+use crate::cases::{Case, Outcome};
 use crate::stage::Exchange;
 use crate::subject::Told;
 
@@ -18,9 +18,9 @@ pub struct Verdict {
 impl Verdict {
     /// What a case shows whose client could not tell what came of the call.
     #[must_use]
-    pub fn without_report(fault: &str) -> Self {
+    pub fn without_report(case: &Case, exchanges: &[Exchange], fault: &str) -> Self {
         let unknown = "not judged: there is no report".to_owned();
-        Self { served: Ok(()), reported: Err(fault.to_owned()), behaved: Err(unknown) }
+        Self { served: served(case, exchanges), reported: Err(fault.to_owned()), behaved: Err(unknown) }
     }
 
     /// Whether all three agree.
@@ -61,8 +61,14 @@ fn served(case: &Case, exchanges: &[Exchange]) -> Result<(), String> {
     if !shown.written {
         return Err("the answer of the cell could not be written to its end".to_owned());
     }
-    match exchanges.iter().flat_map(|one| &one.answer_faults).next() {
-        Some(_) if !case.judged => Ok(()),
+    // What a derived case says differs from the contract on purpose; all else that was answered must not.
+    let of_case = |one: &&Exchange| !case.judged && one.operation == case.operation();
+    let scripted =
+        |place: usize| place < case.answers.len() || case.answers.last().is_some_and(|turn| turn.always);
+    let meant = exchanges.iter().filter(of_case).enumerate().filter(|(place, _)| scripted(*place)).count();
+    let own = exchanges.iter().filter(of_case).skip(meant);
+    let others = exchanges.iter().filter(|one| !of_case(one));
+    match own.chain(others).flat_map(|one| &one.answer_faults).next() {
         Some(fault) => Err(format!("an answer of the script is against the contract: {fault}")),
         None => Ok(()),
     }
@@ -71,7 +77,7 @@ fn served(case: &Case, exchanges: &[Exchange]) -> Result<(), String> {
 fn reported(case: &Case, told: &Told) -> Result<(), String> {
     let expect = &case.expect;
     if told.outcome != expect.outcome {
-        return Err(format!("expected {:?}, told {:?}", expect.outcome, told.outcome));
+        return Err(format!("expected {}, told {}", shown(&expect.outcome), shown(&told.outcome)));
     }
     // `safe` and `after` differ in who chooses the pause; a case that has D1 ask for one says `after`.
     if told.retryable != expect.retryable {
@@ -91,6 +97,26 @@ fn reported(case: &Case, told: &Told) -> Result<(), String> {
     Ok(())
 }
 
+/// An outcome with its code if that is one in form: a client under test may tell anything.
+fn shown(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Refused { status, code } => {
+            let word =
+                |code: &&String| code.bytes().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(&b));
+            let code = match code {
+                None => "no code",
+                Some(code) if word(&code) && code.len() <= 64 => code,
+                Some(_) => "a code that is none in form",
+            };
+            format!("refused with {status} and {code}")
+        }
+        Outcome::Ok => "ok".to_owned(),
+        Outcome::Unreadable => "unreadable".to_owned(),
+        Outcome::NoAnswer => "no answer".to_owned(),
+        Outcome::NotSent => "not sent".to_owned(),
+    }
+}
+
 fn behaved(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), String> {
     let count = |operation: &str| {
         let of = exchanges.iter().filter(|one| one.operation == operation).count();
@@ -99,6 +125,13 @@ fn behaved(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), Strin
     let expect = &case.expect;
     if let Some(fault) = exchanges.iter().flat_map(|one| &one.request_faults).next() {
         return Err(format!("a request is against the contract: {fault}"));
+    }
+    // Of other operations there is the call that an access token was wanted for, and nothing else.
+    let own = [case.operation(), "getAccessToken"];
+    let others = exchanges.iter().filter(|one| !own.contains(&one.operation.as_str())).count();
+    let wanted = usize::from(case.operation() == "getAccessToken" && expect.outcome == Outcome::Ok);
+    if others != wanted {
+        return Err(format!("expected {wanted} requests of other operations, saw {others}"));
     }
     let attempts = count(case.operation());
     if !expect.attempts.holds(attempts) {
@@ -115,4 +148,75 @@ fn behaved(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), Strin
         return Err(format!("expected a pause of {wanted} ms at least, waited {waited} ms"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cases::{GoodAnswers, Retryable, built_in_cases, derived_cases};
+
+    fn exchange(operation: &str, status: u16, body: &str, answer_faults: &[&str]) -> Exchange {
+        Exchange {
+            operation: operation.to_owned(),
+            method: "POST".to_owned(),
+            request_faults: Vec::new(),
+            status,
+            body: body.as_bytes().to_vec(),
+            answer_faults: answer_faults.iter().map(|&fault| fault.to_owned()).collect(),
+            written: true,
+        }
+    }
+
+    fn told(outcome: Outcome) -> Told {
+        Told { outcome, retryable: Retryable::Never, ambiguous: false, result: BTreeMap::new(), waited_ms: 0 }
+    }
+
+    fn literal(id: &str) -> Case {
+        built_in_cases().expect("good cases").into_iter().find(|case| case.id == id).expect("a case")
+    }
+
+    #[test]
+    fn a_call_that_nobody_asked_for_is_seen() {
+        let case = literal("inbound/createToken/403/FORBIDDEN/not-ours");
+        let refused = Outcome::Refused { status: 403, code: Some("FORBIDDEN".to_owned()) };
+        let mut seen = vec![
+            exchange("getAccessToken", 200, "{}", &[]),
+            exchange("createToken", 403, r#"{"errorCode": "FORBIDDEN"}"#, &[]),
+        ];
+        assert!(judge_case(&case, &seen, &told(refused.clone())).passed());
+        for stray in ["createMerchant", ""] {
+            seen.push(exchange(stray, 404, "{}", &[]));
+            let verdict = judge_case(&case, &seen, &told(refused.clone()));
+            assert!(verdict.behaved.is_err_and(|fault| fault.contains("other operations")), "{stray}");
+            seen.pop();
+        }
+    }
+
+    #[test]
+    fn a_derived_case_may_differ_from_the_contract_where_it_says_so_and_nowhere_else() {
+        let contract = crate::inbound().expect("the contract");
+        let cases = derived_cases(&contract, &GoodAnswers::built_in().expect("good answers"));
+        let id = "inbound/createMerchant/derived/unknown-member/generated";
+        let case = cases.into_iter().find(|case| case.id == id).expect("a case");
+        let with = |token: &[&str], own: &[&str], next: &[&str]| {
+            let seen = [
+                exchange("getAccessToken", 200, "{}", token),
+                exchange("createMerchant", 201, "{}", own),
+                exchange("createMerchant", 201, "{}", next),
+            ];
+            judge_case(&case, &seen, &told(Outcome::Ok)).served
+        };
+        assert_eq!(with(&[], &["an unknown member"], &[]), Ok(()));
+        assert!(with(&["a fault"], &[], &[]).is_err());
+        assert!(with(&[], &[], &["a fault"]).is_err());
+        assert!(judge_case(&case, &[], &told(Outcome::Ok)).served.is_err());
+    }
+
+    #[test]
+    fn a_code_that_is_none_in_form_is_not_shown() {
+        let strange = Outcome::Refused { status: 400, code: Some("9999990000000014 is no good".to_owned()) };
+        assert_eq!(shown(&strange), "refused with 400 and a code that is none in form");
+    }
 }

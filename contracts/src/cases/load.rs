@@ -8,10 +8,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Case, Turn};
+use super::{Case, Count, Turn};
 
 /// The deepest folder below the cases.
 const DEPTH: usize = 4;
+/// More requests than this no case expects: a bound beyond it would hold for a client that never ends.
+const MOST_REQUESTS: u32 = 20;
 /// The largest file of cases.
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -157,6 +159,11 @@ fn check(case: &Case) -> Result<(), String> {
     }
     if case.source.is_empty() {
         return Err("expected `source` to name the numbers in the contract".to_owned());
+    }
+    for count in [Some(case.expect.attempts), case.expect.access_tokens].into_iter().flatten() {
+        if matches!(count, Count::Between { min, max } if min == 0 || min > max || max > MOST_REQUESTS) {
+            return Err(format!("expected bounds of requests from 1 to {MOST_REQUESTS}, found {count}"));
+        }
     }
     let endless = case.answers.iter().rev().skip(1).any(|turn| turn.always);
     if endless {

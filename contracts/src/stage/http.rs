@@ -27,53 +27,64 @@ impl Request {
     }
 }
 
-/// The next request of a connection. Nothing if the peer has gone, or sends what no request is: the connection is closed
-/// then, and the client's attempt is not counted.
-pub(super) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
+/// Bytes that are no request, or no whole one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoRequest;
+
+/// The next request of a connection; nothing if the peer has gone between two requests.
+pub(super) async fn read_request(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<Request>, NoRequest> {
     let mut bytes = Vec::new();
     let (mut request, used) = loop {
         match parse_head(&bytes)? {
-            Some((_, used)) if used > HEAD_BYTES => return None,
+            Some((_, used)) if used > HEAD_BYTES => return Err(NoRequest),
             Some(parsed) => break parsed,
             None => {}
         }
-        if bytes.len() > HEAD_BYTES || stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
+        if bytes.len() > HEAD_BYTES {
+            return Err(NoRequest);
+        }
+        match stream.read_buf(&mut bytes).await {
+            Ok(0) | Err(_) if bytes.is_empty() => return Ok(None),
+            Ok(0) | Err(_) => return Err(NoRequest),
+            Ok(_) => {}
         }
     };
     let length = match (request.header("content-length"), request.header("transfer-encoding")) {
-        (Some(length), None) => length.parse().ok().filter(|length| *length <= BODY_BYTES)?,
+        (Some(length), None) => {
+            length.parse().ok().filter(|length| *length <= BODY_BYTES).ok_or(NoRequest)?
+        }
         (None, None) => 0,
-        // Chunked requests are legal, but no client needs them for bodies of this size; it is told by the closed connection.
-        _ => return None,
+        // Chunked requests are legal, but no client needs them for bodies of this size.
+        _ => return Err(NoRequest),
     };
     request.body = bytes.split_off(used);
     while request.body.len() < length {
-        if stream.read_buf(&mut request.body).await.ok()? == 0 {
-            return None;
+        if stream.read_buf(&mut request.body).await.map_err(|_| NoRequest)? == 0 {
+            return Err(NoRequest);
         }
     }
-    // A second request behind the first would be lost: no client of ours pipelines, and one that does is cut off.
-    (request.body.len() == length).then_some(request)
+    // A second request behind the first would be lost: no client needs to pipeline, and one that does is told.
+    if request.body.len() == length { Ok(Some(request)) } else { Err(NoRequest) }
 }
 
-/// The head and its length; `Some(None)` if it is not whole yet, nothing if it is none.
-#[expect(clippy::option_option, reason = "no head, no whole head and a head are three things")]
-fn parse_head(bytes: &[u8]) -> Option<Option<(Request, usize)>> {
+/// The head and its length; nothing if it is not whole yet.
+fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, NoRequest> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Request::new(&mut headers);
-    match head.parse(bytes).ok()? {
-        httparse::Status::Partial => Some(None),
+    match head.parse(bytes).map_err(|_| NoRequest)? {
+        httparse::Status::Partial => Ok(None),
         httparse::Status::Complete(used) => {
             let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
             let headers = head.headers.iter().map(|one| (one.name.to_ascii_lowercase(), text(one.value)));
             let request = Request {
-                method: head.method?.to_owned(),
-                path: head.path?.to_owned(),
+                method: head.method.ok_or(NoRequest)?.to_owned(),
+                path: head.path.ok_or(NoRequest)?.to_owned(),
                 headers: headers.collect(),
                 body: Vec::new(),
             };
-            Some(Some((request, used)))
+            Ok(Some((request, used)))
         }
     }
 }
@@ -98,31 +109,31 @@ pub(super) fn answer(status: u16, headers: &BTreeMap<String, String>, body: &[u8
 mod tests {
     use super::*;
 
-    async fn read(mut bytes: &[u8]) -> Option<Request> {
+    async fn read(mut bytes: &[u8]) -> Result<Option<Request>, NoRequest> {
         read_request(&mut bytes).await
     }
 
     #[tokio::test]
     async fn a_request_is_read_whole_or_not_at_all() {
         let request = read(b"POST /a?b HTTP/1.1\r\nHost: d1\r\nContent-Length: 2\r\n\r\n{}").await;
-        let request = request.expect("a request");
+        let request = request.expect("good bytes").expect("a request");
+        assert_eq!(read(b"").await, Ok(None), "a peer that has gone is no fault");
         assert_eq!(
             (request.method.as_str(), request.path.as_str(), &request.body[..]),
             ("POST", "/a?b", &b"{}"[..])
         );
         assert_eq!(request.header("host"), Some("d1"));
         for other in [
-            &b""[..],
-            b"POST /a HTTP/1.1\r\n",
+            &b"POST /a HTTP/1.1\r\n"[..],
             b"POST /a HTTP/1.1\r\ncontent-length: 3\r\n\r\n{}",
             b"POST /a HTTP/1.1\r\ncontent-length: 9999999\r\n\r\n",
             b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             b"nonsense\r\n\r\n",
         ] {
-            assert_eq!(read(other).await, None, "{other:?}");
+            assert_eq!(read(other).await, Err(NoRequest), "{other:?}");
         }
         let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(20 * 1024));
-        assert_eq!(read(long.as_bytes()).await, None);
+        assert_eq!(read(long.as_bytes()).await, Err(NoRequest));
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn show(folder: Option<&Path>, args: &Show) -> Result<(), Failure> {
 fn run_suite(folder: Option<&Path>, args: &Run) -> Result<(), Failure> {
     let mut planned = cases(folder)?;
     let matrix = Matrix::new(&cells(Side::Inbound, folder)?, &planned);
+    let all = planned.len();
     if let Some(filter) = &args.filter {
         planned.retain(|case| case.id.contains(filter.as_str()));
     }
@@ -72,18 +73,20 @@ fn run_suite(folder: Option<&Path>, args: &Run) -> Result<(), Failure> {
         return Err(Failure { exit: Exit::NothingRan, error: why.into() });
     }
     // A part of the cases covers a part of the cells, which is no gap.
-    let gaps = if args.filter.is_some() { 0 } else { matrix.gaps().len() };
+    let whole = planned.len() == all;
+    let gaps = if whole { matrix.gaps().len() } else { 0 };
     let world = pretend_world()?;
     let (client, ran) = match &args.exec {
         Some(command) => shim::run(world.path(), command, &planned)?,
         None => run_own(world.path(), &planned)?,
     };
-    let mut report = Report::new(&client, matrix, planned.len(), ran);
+    let mut report = Report::new(&client, matrix, all, ran);
     let mut witness = Ok(());
     if args.kills {
         let kills = sabotage::kills(world.path(), &planned)?;
         // A part of the cases lets many a broken client live, which is no fault.
-        witness = if args.filter.is_some() { Ok(()) } else { sabotage::judge(&kills) };
+        witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
+        print(&kills.text());
         report = report.with_kills(kills);
     }
     print(&report.text());

@@ -8,7 +8,7 @@ use crate::{empty_folder, ends};
 
 /// A case that looks at the outcome alone.
 const EMPTIED: &str = "- id: inbound/getToken/200/none/emptied\n  why: A case that looks at nothing but the outcome.\n  \
-    source: [C18]\n  expect: {outcome: ok, retryable: never, ambiguous: false, attempts: {min: 0, max: 99}}\n";
+    source: [C18]\n  expect: {outcome: ok, retryable: never, ambiguous: false, attempts: {min: 1, max: 20}}\n";
 
 #[test]
 fn cases_that_let_a_broken_client_live_end_with_6_and_cases_that_fail_a_whole_one_with_1() {
