@@ -6,7 +6,7 @@ mod load;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use derived::derived_cases;
@@ -14,7 +14,7 @@ pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
 
 /// One case. Its id is `SIDE/OPERATION/STATUS/CODE/NAME`, or `SIDE/OPERATION/derived/RULE/NAME`; the first four parts are
 /// its cell.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// The stable id.
@@ -38,7 +38,7 @@ fn judged() -> bool {
 }
 
 /// One scripted answer.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
     /// The status.
@@ -48,7 +48,7 @@ pub struct Turn {
     pub headers: BTreeMap<String, String>,
     /// The JSON body. An object `{$sealed: {...}}` in it stands for a JWE toward the gateway with that plaintext,
     /// and `{$numbered: TEXT}` for the text with the number of the operation's answer behind it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// The answer is given for ever, not once.
     #[serde(default)]
@@ -56,7 +56,7 @@ pub struct Turn {
 }
 
 /// What must be seen of the client.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// How the call ended.
@@ -79,7 +79,7 @@ pub struct Expectation {
 }
 
 /// How a call ended: the closed vocabulary in which every client reports.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// With a result.
@@ -100,8 +100,24 @@ pub enum Outcome {
     NotSent,
 }
 
+impl Outcome {
+    /// The outcome for reports. A client under test may tell anything for a code, a card number too: one that is not made
+    /// of capitals and underscores is named, not shown.
+    #[must_use]
+    pub fn presentable(&self) -> Self {
+        match self {
+            Self::Refused { status, code: Some(code) } => {
+                let word = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+                let code = if word { code.clone() } else { "(a code that is none in form)".to_owned() };
+                Self::Refused { status: *status, code: Some(code) }
+            }
+            other => other.clone(),
+        }
+    }
+}
+
 /// What a caller may do after a call that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Retryable {
     /// Not as it is.
@@ -113,7 +129,7 @@ pub enum Retryable {
 }
 
 /// How often: exactly, or within bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Count {
     /// So often.

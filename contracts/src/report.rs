@@ -188,7 +188,7 @@ impl Report {
                 "passed": ran.verdict.passed(),
                 "proven": proven_cases.contains(ran.case.id.as_str()),
                 "faults": faults.collect::<serde_json::Map<_, _>>(),
-                "outcome": ran.told.as_ref().map(|told| &told.outcome),
+                "outcome": ran.told.as_ref().map(|told| told.outcome.presentable()),
                 "exchanges": saw.collect::<Vec<_>>(),
             })
         });

@@ -97,19 +97,10 @@ fn reported(case: &Case, told: &Told) -> Result<(), String> {
     Ok(())
 }
 
-/// An outcome with its code if that is one in form: a client under test may tell anything.
 fn shown(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Refused { status, code } => {
-            let word =
-                |code: &&String| code.bytes().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(&b));
-            let code = match code {
-                None => "no code",
-                Some(code) if word(&code) && code.len() <= 64 => code,
-                Some(_) => "a code that is none in form",
-            };
-            format!("refused with {status} and {code}")
-        }
+    match outcome.presentable() {
+        Outcome::Refused { status, code: None } => format!("refused with {status} and no code"),
+        Outcome::Refused { status, code: Some(code) } => format!("refused with {status} and {code}"),
         Outcome::Ok => "ok".to_owned(),
         Outcome::Unreadable => "unreadable".to_owned(),
         Outcome::NoAnswer => "no answer".to_owned(),
@@ -216,7 +207,11 @@ mod tests {
 
     #[test]
     fn a_code_that_is_none_in_form_is_not_shown() {
-        let strange = Outcome::Refused { status: 400, code: Some("9999990000000014 is no good".to_owned()) };
-        assert_eq!(shown(&strange), "refused with 400 and a code that is none in form");
+        for code in ["9999990000000014", "9999990000000014 is no good", "forbidden", &"A".repeat(65)] {
+            let strange = Outcome::Refused { status: 400, code: Some(code.to_owned()) };
+            assert_eq!(shown(&strange), "refused with 400 and (a code that is none in form)");
+        }
+        let known = Outcome::Refused { status: 403, code: Some("FORBIDDEN_STATE".to_owned()) };
+        assert_eq!(shown(&known), "refused with 403 and FORBIDDEN_STATE");
     }
 }

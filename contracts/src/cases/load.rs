@@ -140,7 +140,7 @@ fn gather(files: impl Iterator<Item = Result<(String, String), CaseError>>) -> R
     Ok(cases)
 }
 
-/// YAML into a JSON value first, since a typed read of free-form bodies would lose what is text and what is a number.
+/// YAML 1.2 without the words of 1.1, so that a code `NO` stays text; faults come without the lines around them.
 fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, CaseError> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|fault| {

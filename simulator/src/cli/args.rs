@@ -232,7 +232,7 @@ pub(super) enum ContractCommand {
     Coverage,
     /// Print the id and the reason of every case
     List,
-    /// Print a case
+    /// Print a case as JSON
     Show(Show),
     /// Run the cases over real mutual TLS, against the client of this project or your own (--exec)
     Run(Run),

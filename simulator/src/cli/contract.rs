@@ -54,7 +54,7 @@ fn show(folder: Option<&Path>, args: &Show) -> Result<(), Failure> {
     let case = found.ok_or_else(|| {
         Failure::usage(format!("{}: no such case; `d1sim contract list` prints all ids", args.id))
     })?;
-    print(&format!("{case:#?}"));
+    print(&serde_json::to_string_pretty(&case).map_err(Failure::internal)?);
     Ok(())
 }
 
