@@ -61,6 +61,6 @@ impl Subject for BrokenClient {
             // Not panic!, which would print a trace for each case of something that is meant.
             resume_unwind(Box::new("broken on purpose"));
         }
-        Box::pin(async move { Ok(Attempts::new(self, task.base_url).make(task.call).await) })
+        Box::pin(async move { Ok(Attempts::new(self, task).make(task.call).await) })
     }
 }

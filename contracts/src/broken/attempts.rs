@@ -8,7 +8,7 @@ use super::breaks::Break;
 use super::request::Request;
 use super::wire::exchange;
 use crate::cases::Outcome;
-use crate::subject::{Call, Told};
+use crate::subject::{Call, Task, Told};
 
 /// Attempts at one request.
 const ATTEMPTS: u32 = 4;
@@ -21,13 +21,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Attempts<'a> {
     client: &'a BrokenClient,
     authority: &'a str,
+    patience: Duration,
     waited: Duration,
 }
 
 impl<'a> Attempts<'a> {
-    pub(super) fn new(client: &'a BrokenClient, base_url: &'a str) -> Self {
-        let rest = base_url.strip_prefix("https://").unwrap_or(base_url);
-        Self { client, authority: rest.split('/').next().unwrap_or_default(), waited: Duration::ZERO }
+    pub(super) fn new(client: &'a BrokenClient, task: Task<'a>) -> Self {
+        let rest = task.base_url.strip_prefix("https://").unwrap_or(task.base_url);
+        let authority = rest.split('/').next().unwrap_or_default();
+        Self { client, authority, patience: task.attempt_timeout, waited: Duration::ZERO }
     }
 
     pub(super) async fn make(mut self, call: Call) -> Told {
@@ -87,7 +89,7 @@ impl<'a> Attempts<'a> {
 
     async fn once(&self, request: &Request, bearer: Option<&str>, attempts: u32, doubt: bool) -> Seen {
         let bytes = request.bytes(self.authority, bearer, attempts, self.client.broken);
-        let reply = exchange(&self.client.props.tls, self.authority, &bytes).await;
+        let reply = exchange(&self.client.props.tls, self.authority, &bytes, self.patience).await;
         self.client.read(request, reply, doubt)
     }
 

@@ -10,8 +10,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// An exchange that has not ended after so long is lost.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest head of an answer.
 const HEAD_BYTES: usize = 16 * 1024;
 /// The longest body of an answer.
@@ -44,9 +42,10 @@ pub(super) async fn exchange(
     tls: &Arc<ClientConfig>,
     authority: &str,
     request: &[u8],
+    patience: Duration,
 ) -> Result<Reply, Lost> {
     let mut sent = false;
-    let talked = timeout(PATIENCE, talk(tls, authority, request, &mut sent)).await;
+    let talked = timeout(patience, talk(tls, authority, request, &mut sent)).await;
     talked.ok().flatten().ok_or(Lost { sent })
 }
 
