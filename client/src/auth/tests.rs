@@ -286,3 +286,24 @@ fn an_assertion_is_a_signed_jwt_with_the_documented_claims() {
         .verify(format!("{header}.{claims}").as_bytes(), &signature)
         .expect("the signature is good");
 }
+
+#[test]
+fn a_signature_by_the_key_of_rfc_7515_a3_is_good_by_its_public_half() {
+    let vector: serde_json::Value = serde_json::from_str(d1_fixtures::RFC7515_A3_ES256).expect("JSON");
+    let part = |name: &str| URL_SAFE_NO_PAD.decode(vector["jwk"][name].as_str().expect(name)).expect(name);
+    let point = [vec![4], part("x"), part("y")].concat();
+    let pair =
+        EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, &part("d"), &point)
+            .expect("a pair");
+    let gateway = GatewayId::new("MGW_000001").expect("an id");
+    let key = AssertionKey { kid: "kid-1".to_owned(), pair };
+    let jwt = sign(&key, &gateway, 1_300_819_380, "jti-1").expect("signed");
+    let (input, signature) = jwt.expose().rsplit_once('.').expect("three parts");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point);
+    public.verify(input.as_bytes(), &signature).expect("the signature is good");
+    // By the same check the RFC's own signature is good, so that it is the RFC's check.
+    let text = |name: &str| vector[name].as_str().expect(name).to_owned();
+    let rfc = URL_SAFE_NO_PAD.decode(text("signature")).expect("base64url");
+    public.verify(format!("{}.{}", text("protected"), text("payload")).as_bytes(), &rfc).expect("the RFC's");
+}

@@ -6,6 +6,7 @@ use http::Response;
 use proptest::prelude::*;
 
 use super::*;
+use crate::json::testing::any_json;
 use crate::jwe;
 use crate::jwk::testing::jwk_pair;
 use crate::jwk::{OwnKey, RecipientKey};
@@ -214,22 +215,6 @@ fn an_answer_without_credentials_is_unclear() {
     // A transaction needs a cryptogram too.
     let body = format!(r#"{{"transactionId":"x","encryptedData":"{good}"}}"#);
     assert!(matches!(read_payment(&answer(body), &own), Err(Unclear::Plaintext(_))));
-}
-
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(serde_json::Value::from),
-        any::<i64>().prop_map(serde_json::Value::from),
-        "\\PC{0,12}".prop_map(serde_json::Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-            proptest::collection::btree_map("[a-z]{1,6}", inner, 0..4)
-                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
-        ]
-    })
 }
 
 proptest! {
