@@ -240,20 +240,24 @@ proptest! {
     }
 }
 
-#[test]
-fn an_assertion_suits_clocks_that_are_five_minutes_apart_either_way() {
-    let pem = d1_fixtures::EcKey::generate().expect("a key").pkcs8_pem();
-    let key = AssertionKey::from_pkcs8_pem(pem.as_bytes(), "kid-1").expect("a key");
-    let gateway = GatewayId::new("MGW_000001").expect("an id");
-    let ours = 1_000_000_u64;
-    let jwt = sign(&key, &gateway, ours, "jti-1").expect("signed");
-    let claims = jwt.expose().split('.').nth(1).expect("claims");
-    let claims: serde_json::Value =
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
-    let (iat, exp) = (claims["iat"].as_u64().expect("a time"), claims["exp"].as_u64().expect("a time"));
-    for theirs in [ours - 300, ours, ours + 300] {
-        // The rules of contract C5 with a skew of zero.
-        assert!(iat <= theirs && theirs < exp && exp <= theirs + 900, "{theirs}");
+proptest! {
+    #[test]
+    fn an_assertion_suits_clocks_that_are_five_minutes_apart_either_way_and_any_skew_that_d1_allows(
+        ours in 1_000_000_u64..4_000_000_000,
+        apart in prop_oneof![Just(-300_i64), Just(0), Just(300), -300_i64..=300],
+        skew in prop_oneof![Just(0_u64), 0_u64..=900],
+    ) {
+        let pem = d1_fixtures::EcKey::generate().expect("a key").pkcs8_pem();
+        let key = AssertionKey::from_pkcs8_pem(pem.as_bytes(), "kid-1").expect("a key");
+        let gateway = GatewayId::new("MGW_000001").expect("an id");
+        let jwt = sign(&key, &gateway, ours, "jti-1").expect("signed");
+        let claims = jwt.expose().split('.').nth(1).expect("claims");
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
+        let (iat, exp) = (claims["iat"].as_u64().expect("a time"), claims["exp"].as_u64().expect("a time"));
+        let theirs = ours.saturating_add_signed(apart);
+        // The rules of contract C5.
+        prop_assert!(exp > theirs - skew && exp <= theirs + 900 + skew && iat <= theirs + skew);
     }
 }
 
