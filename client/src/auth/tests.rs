@@ -1,5 +1,7 @@
 //! The cache and the assertion.
 
+mod interleavings;
+
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 

@@ -1,5 +1,7 @@
 //! Requests as they must stand on the wire, and answers as they may arrive.
 
+mod compatible;
+
 use std::time::Duration;
 
 use http::Response;
@@ -215,26 +217,4 @@ fn an_answer_without_credentials_is_unclear() {
     // A transaction needs a cryptogram too.
     let body = format!(r#"{{"transactionId":"x","encryptedData":"{good}"}}"#);
     assert!(matches!(read_payment(&answer(body), &own), Err(Unclear::Plaintext(_))));
-}
-
-proptest! {
-    #[test]
-    fn unknown_members_change_nothing(extra in proptest::collection::btree_map("x-[a-z]{1,8}", any_json(), 0..5)) {
-        let plain = serde_json::json!({
-            "tokenId": "t", "state": "NEW", "cardLastDigits": "0014", "par": null, "tokenExpiryDate": "1131"
-        });
-        let mut more = plain.clone();
-        for (name, value) in extra {
-            more[name] = value;
-        }
-        prop_assert_eq!(read_token(&answer(plain.to_string())), read_token(&answer(more.to_string())));
-    }
-
-    #[test]
-    fn any_body_is_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _token = read_token(&answer(body.clone()));
-        let _merchant = read_merchant(&answer(body.clone()));
-        let _bearer = read_access_token(&answer(body.clone()));
-        let _object = error_object(&body);
-    }
 }
