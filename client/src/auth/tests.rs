@@ -150,6 +150,18 @@ async fn near_its_end_a_bearer_is_lent_at_once_and_refreshed_beside_the_calls() 
 }
 
 #[tokio::test]
+async fn a_bearer_of_a_short_life_is_refreshed_from_its_half_on_and_not_before() {
+    let clock = Clock::manual(SystemTime::UNIX_EPOCH);
+    let (cache, endpoint) = (cache(&clock), Endpoint::new(&clock, 40 * SECOND));
+    for (after_seconds, asked) in [(0, 1), (19, 1), (1, 2)] {
+        clock.advance(after_seconds * SECOND);
+        lent(&cache, &endpoint).await;
+        settle().await;
+        assert_eq!(endpoint.count(), asked, "after {after_seconds} s more");
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_ahead_that_hangs_holds_up_nobody() {
     let clock = Clock::manual(SystemTime::UNIX_EPOCH);
     let (cache, endpoint) = (cache(&clock), Endpoint::new(&clock, 900 * SECOND));

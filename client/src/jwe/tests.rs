@@ -181,6 +181,8 @@ fn a_jwe_is_opened_up_to_its_longest_and_not_beyond() {
     let longest = seal(&vec![b' '; fits], &public).expect("sealed");
     assert!(MAX_JWE_CHARACTERS - longest.len() < 4);
     assert_eq!(open(&longest, &own).expect("opened").len(), fits);
+    let of_the_siblings = seal(&vec![b' '; 6_000], &public).expect("sealed");
+    assert!(of_the_siblings.len() > 8_196 && open(&of_the_siblings, &own).is_ok());
     let longer = seal(&vec![b' '; fits + 3], &public).expect("sealed");
     assert_eq!(open(&longer, &own).map(drop), Err(JweFault::TooLong));
     let filled = format!("{}{}", "A".repeat(MAX_JWE_CHARACTERS - 4), "....");
