@@ -24,9 +24,9 @@ struct Event {
 /// What places the events of a history (contract C35).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placed {
-    BySequence,
-    ByTimestamp,
-    ByBoth,
+    Sequence,
+    Timestamp,
+    Both,
 }
 
 /// One delivery.
@@ -59,7 +59,7 @@ fn history() -> impl Strategy<Value = History> {
     let members = prop_oneof![2 => Just([true; 4]), 1 => any::<[bool; 4]>()];
     let event = (state, members, any::<bool>(), any::<bool>(), -11_i8..=11)
         .prop_map(|(state, members, dpan, named, zone)| Event { state, members, dpan, named, zone });
-    let placed = prop_oneof![Just(Placed::BySequence), Just(Placed::ByTimestamp), Just(Placed::ByBoth)];
+    let placed = prop_oneof![Just(Placed::Sequence), Just(Placed::Timestamp), Just(Placed::Both)];
     (proptest::collection::vec(event, 1..7), placed).prop_flat_map(|(events, placed)| {
         let all: Vec<usize> = (1..=events.len()).collect();
         let again = proptest::collection::vec(1..=events.len(), 0..7);
@@ -106,10 +106,10 @@ impl History {
             if event.named {
                 write!(body, r#","eventId":"event-{number}""#).expect("text");
             }
-            if self.placed != Placed::ByTimestamp {
+            if self.placed != Placed::Timestamp {
                 write!(body, r#","sequence":{number}"#).expect("text");
             }
-            if self.placed != Placed::BySequence {
+            if self.placed != Placed::Sequence {
                 let (hour, sign) = (12 + event.zone, if event.zone < 0 { '-' } else { '+' });
                 let zone = event.zone.abs();
                 let at = format!("2026-01-01T{hour:02}:00:{number:02}.5{sign}{zone:02}:00");
@@ -258,7 +258,7 @@ impl Run {
         let found = record.network_token.as_ref().map(|token| token.dpan.expose().to_owned());
         prop_assert_eq!(found, wanted);
         let newest = u64::try_from(history.events.len()).expect("few");
-        let sequence = (history.placed != Placed::ByTimestamp).then_some(newest);
+        let sequence = (history.placed != Placed::Timestamp).then_some(newest);
         prop_assert_eq!(record.position.sequence, sequence);
         Ok(())
     }
