@@ -20,6 +20,7 @@
 //! # Ok::<(), d1_contracts::LoadError>(())
 //! ```
 
+mod agreement;
 mod broken;
 mod cases;
 mod cells;
@@ -41,6 +42,7 @@ mod standing;
 mod subject;
 mod verdict;
 
+pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, Props, Sign};
 pub use cases::{
     Case, CaseError, Count, Expectation, GoodAnswers, Outcome as ReportedOutcome, Retryable, Turn,

@@ -1,6 +1,7 @@
 //! The contract documents, the lint and the judge, seen from outside.
 
 mod admin;
+mod agreement;
 mod answers;
 mod any_input;
 mod documents;
