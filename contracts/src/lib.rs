@@ -23,6 +23,7 @@
 mod agreement;
 mod broken;
 mod cases;
+mod catalogue;
 mod cells;
 mod document;
 mod elements;
@@ -41,6 +42,8 @@ mod stage;
 mod standing;
 mod subject;
 mod verdict;
+mod waivers;
+mod yaml;
 
 pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, Props, Sign};
@@ -48,6 +51,7 @@ pub use cases::{
     Case, CaseError, Count, Expectation, GoodAnswers, Outcome as ReportedOutcome, Retryable, Turn,
     built_in_cases, cases_in, derived_cases,
 };
+pub use catalogue::Catalogue;
 pub use cells::{Cell, Family, Shown, Side, derived_cells, documented_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
@@ -63,6 +67,11 @@ pub use stage::{Exchange, Open, Play, Seal, Stage};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, judge_case};
+pub use waivers::{Day, Waived, Waiver, Waivers};
+pub use yaml::{FileError, YamlFault};
+
+/// The JSON Schema of a file of cases.
+pub const CASE_SCHEMA: &str = include_str!("../cases/case.schema.json");
 
 /// The text of the inbound document (the merchant gateway calls D1).
 pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");

@@ -2,32 +2,28 @@
 
 use std::path::Path;
 
-use d1_contracts::{Case, KillMatrix};
+use d1_contracts::{Case, Catalogue, KillMatrix, Stage};
 use tokio::runtime::Builder;
 
 use super::super::args::Sabotage;
 use super::super::exit::{Exit, Failure};
 use super::super::print;
 use super::props::contract_props;
-use super::stage::contract_stage;
-use super::{harness, pretend_world, write};
+use super::{harness, pretend_world, stage, write};
 
-pub(super) fn run(cases: &[Case], args: &Sabotage) -> Result<(), Failure> {
-    if cases.is_empty() {
-        return Err(Failure { exit: Exit::NothingRan, error: "there is no case to run".into() });
-    }
-    let matrix = kills(pretend_world()?.path(), cases)?;
+pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure> {
+    let world = pretend_world()?;
+    let matrix = kills(world.path(), &stage(world.path(), catalogue)?, catalogue.cases())?;
     print(&matrix.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", matrix.json())))?;
     judge(&matrix)
 }
 
 /// Every broken client against these cases, in a folder's pretend world.
-pub(super) fn kills(world: &Path, cases: &[Case]) -> Result<KillMatrix, Failure> {
-    let stage = contract_stage(world).map_err(Failure::internal)?;
+pub(super) fn kills(world: &Path, stage: &Stage, cases: &[Case]) -> Result<KillMatrix, Failure> {
     let props = contract_props(world).map_err(Failure::internal)?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
-    runtime.block_on(d1_contracts::sabotage(&stage, &props, cases)).map_err(harness)
+    runtime.block_on(d1_contracts::sabotage(stage, &props, cases)).map_err(harness)
 }
 
 /// Whether the cases are good for anything.
