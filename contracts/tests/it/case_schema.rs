@@ -197,6 +197,19 @@ fn ids_are_judged_alike() {
     }
 }
 
+#[test]
+fn a_script_is_bounded_alike() {
+    let (validator, folder) = (validator(), tempfile::tempdir().expect("a folder"));
+    let mut case = serde_json::to_value(whole()).expect("JSON");
+    case["answers"][0]["always"] = json!(false);
+    let answer = case["answers"][0].clone();
+    for (count, wanted) in [(20, true), (21, false)] {
+        case["answers"] = vec![answer.clone(); count].into();
+        let verdicts = (validator.is_valid(&json!([case])), loads(folder.path(), &case).is_ok());
+        assert_eq!(verdicts, (wanted, wanted), "{count}");
+    }
+}
+
 /// Every member of a case; a new one does not compile until it stands here.
 fn whole() -> Case {
     let refused = ReportedOutcome::Refused { status: 403, code: Some("FORBIDDEN".to_owned()) };
