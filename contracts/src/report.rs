@@ -13,6 +13,7 @@ use crate::runner::Ran;
 use crate::sabotage::KillMatrix;
 use crate::stage::Exchange;
 use crate::standing::Standing;
+use crate::waivers::Waived;
 
 /// What every report says first.
 pub const DISCLAIMER: &str = "Not a conformance statement of Thales: made from public documentation, which shows few answers; \
@@ -26,13 +27,23 @@ pub struct Report {
     planned: usize,
     ran: Vec<Ran>,
     kills: Option<KillMatrix>,
+    known: Waived,
+    exempt: Waived,
 }
 
 impl Report {
     /// A report of what was run of the planned cases; `matrix` holds all cells and cases that the run was to cover.
     #[must_use]
     pub fn new(client: &str, matrix: Matrix, planned: usize, ran: Vec<Ran>) -> Self {
-        Self { client: client.to_owned(), matrix, planned, ran, kills: None }
+        Self {
+            client: client.to_owned(),
+            matrix,
+            planned,
+            ran,
+            kills: None,
+            known: Waived::default(),
+            exempt: Waived::default(),
+        }
     }
 
     /// Cites the fourth witness: a kill matrix of the cases that were run. Without one nothing is proven.
@@ -42,10 +53,27 @@ impl Report {
         self
     }
 
-    /// Whether every case of the catalogue was run, and every cell has one.
+    /// Names what is put up with: the cases that are known to fail, and the cells that may lack one.
+    #[must_use]
+    pub fn with_waived(mut self, known: Waived, exempt: Waived) -> Self {
+        (self.known, self.exempt) = (known, exempt);
+        self
+    }
+
+    /// Whether every case of the catalogue was run, and every cell has one. A cell that may lack one lacks it all the same.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.ran.len() == self.planned && self.gaps().is_empty()
+        self.ran.len() == self.planned && self.matrix.gaps().is_empty()
+    }
+
+    /// The cases that failed and are not known to.
+    pub fn unexpected(&self) -> impl Iterator<Item = &Ran> {
+        self.failed().filter(|ran| !self.known.entries.contains_key(&ran.case.id))
+    }
+
+    /// What is put up with, and is good for nothing any more.
+    pub fn stale(&self) -> impl Iterator<Item = &str> {
+        self.known.stale.iter().chain(&self.exempt.stale).map(String::as_str)
     }
 
     /// The cases that failed.
@@ -53,10 +81,11 @@ impl Report {
         self.ran.iter().filter(|ran| !ran.verdict.passed())
     }
 
-    /// What the matrix lacks.
+    /// What the matrix lacks, and may not.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        self.matrix.gaps()
+        let exempt = |gap: &Gap| matches!(gap, Gap::Cell(id) if self.exempt.entries.contains_key(id));
+        self.matrix.gaps().into_iter().filter(|gap| !exempt(gap)).collect()
     }
 
     fn passed(&self) -> BTreeSet<&str> {
@@ -123,7 +152,8 @@ impl Report {
             let _ = writeln!(text, "  {shown:<32} {mark:<8} {of:<8} {}", cell.standing);
         }
         for ran in self.failed() {
-            let _ = writeln!(text, "\nfailed: {}\n  why it matters: {}", ran.case.id, ran.case.why);
+            let known = if self.known.entries.contains_key(&ran.case.id) { ", as is known" } else { "" };
+            let _ = writeln!(text, "\nfailed{known}: {}\n  why it matters: {}", ran.case.id, ran.case.why);
             for (witness, fault) in ran.verdict.faults() {
                 let _ = writeln!(text, "  {witness}: {fault}");
             }
@@ -134,6 +164,8 @@ impl Report {
         for gap in self.gaps() {
             let _ = writeln!(text, "\ngap: {gap}");
         }
+        text.push_str(&self.known.text("known to fail"));
+        text.push_str(&self.exempt.text("exempt"));
         let _ = writeln!(text, "\n{}", self.totals());
         text
     }
@@ -160,6 +192,9 @@ impl Report {
             self.ran.len() - failed,
             self.witnesses().join(", ")
         );
+        if !self.known.entries.is_empty() {
+            let _ = write!(text, "; {} of the failures are known", self.known.entries.len());
+        }
         if self.kills.is_none() {
             text.push_str("; without the fourth, killed, nothing is proven");
         }
@@ -203,6 +238,9 @@ impl Report {
             "standing": of_family(Family::Answers),
             "derived": of_family(Family::Derived),
             "transport": of_family(Family::Transport),
+            "known": self.known.entries,
+            "exempt": self.exempt.entries,
+            "stale": self.stale().collect::<Vec<_>>(),
             "gaps": self.gaps().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "cases": cases.collect::<Vec<_>>(),
         })
@@ -218,7 +256,10 @@ impl Report {
             let faults: Vec<String> =
                 ran.verdict.faults().map(|(witness, fault)| format!("{witness}: {fault}")).collect();
             let mut status = TestCaseStatus::success();
-            if !faults.is_empty() {
+            if let Some(reason) = self.known.entries.get(&ran.case.id) {
+                status = TestCaseStatus::skipped();
+                status.set_message(format!("known to fail: {reason}"));
+            } else if !faults.is_empty() {
                 status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 status.set_message(faults.join("; ")).set_description(ran.case.why.clone());
             }

@@ -76,20 +76,29 @@ impl KillMatrix {
             // Writing to a String does not fail, here and below.
             let _ = writeln!(text, "{one:<25} {:>3} cases  {}{mark}", cases.len(), one.fault());
         }
+        text.push('\n');
+        text.push_str(&self.summary());
+        text
+    }
+
+    /// For people: what is wrong, and the totals.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
         for one in self.survivors() {
-            let _ = writeln!(text, "\nsurvivor: {one}: no case notices that {}", one.fault());
+            let _ = writeln!(text, "survivor: {one}: no case notices that {}\n", one.fault());
         }
         for (case, fault) in &self.unsound {
-            let _ = writeln!(text, "\nunsound: {case}: the client without a fault fails it: {fault}");
+            let _ = writeln!(text, "unsound: {case}: the client without a fault fails it: {fault}\n");
         }
         for case in self.idle().filter(|case| !self.unsound.contains_key(*case)) {
-            let _ = writeln!(text, "\nidle: {case}: kills no broken client but blunt ones");
+            let _ = writeln!(text, "idle: {case}: kills no broken client but blunt ones\n");
         }
         let (survivors, idle) = (self.survivors().count(), self.idle().count());
         let (breaks, cases) = (self.by_break.len(), self.by_case.len());
         let _ = write!(
             text,
-            "\n{} of {breaks} broken clients killed; {} of {cases} cases kill one that is not blunt",
+            "{} of {breaks} broken clients killed; {} of {cases} cases kill one that is not blunt",
             breaks - survivors,
             cases - idle
         );
@@ -123,32 +132,83 @@ impl KillMatrix {
 /// # Errors
 /// [`RunError`] if the suite itself fails.
 pub async fn sabotage(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
-    let clients: Vec<_> = Break::ALL
+    let rows = cases.iter().map(|case| row(&[case], &Break::ALL)).collect();
+    run(stage, props, cases, rows, |_| false).await
+}
+
+/// As [`sabotage`], but with each case only until it has killed one that is not blunt, and with each broken client only
+/// until a case has killed it: whether there are survivors and idle cases, in a fraction of the time.
+///
+/// # Errors
+/// [`RunError`] if the suite itself fails.
+pub async fn first_kills(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
+    let sharp: Vec<Break> = Break::ALL.into_iter().filter(|broken| !broken.is_blunt()).collect();
+    let rows = cases.iter().map(|case| row(&[case], &sharp)).collect();
+    let mut kills = run(stage, props, cases, rows, |_| true).await?;
+    let sound: Vec<&Case> = cases.iter().filter(|case| !kills.unsound.contains_key(&case.id)).collect();
+    let rows = kills.survivors().map(|broken| row(&sound, &[broken])).collect();
+    let more = run(stage, props, &[], rows, |_| true).await?;
+    for (broken, killed_by) in more.by_break {
+        for case in &killed_by {
+            kills.by_case.entry(case.clone()).or_default().insert(broken);
+        }
+        kills.by_break.entry(broken).or_default().extend(killed_by);
+    }
+    Ok(kills)
+}
+
+/// Broken clients to be tried with cases, one after the other.
+type Row = Vec<(Arc<Case>, Break)>;
+
+fn row(cases: &[&Case], breaks: &[Break]) -> Row {
+    let cases = cases.iter().map(|&case| Arc::new(case.clone()));
+    cases.flat_map(|case| breaks.iter().map(move |broken| (Arc::clone(&case), *broken))).collect()
+}
+
+/// The baseline with all these cases, and each row of tries until a kill is enough.
+async fn run(
+    stage: &Stage,
+    props: &Props,
+    cases: &[Case],
+    rows: Vec<Row>,
+    enough: fn(Break) -> bool,
+) -> Result<KillMatrix, RunError> {
+    let clients: BTreeMap<Option<Break>, Arc<BrokenClient>> = Break::ALL
         .into_iter()
         .map(Some)
         .chain([None])
         .map(|broken| (broken, Arc::new(BrokenClient::new(props.clone(), broken))))
         .collect();
-    let planned = cases.iter().map(|case| Arc::new(case.clone()));
-    let mut planned = planned.flat_map(|case| clients.iter().map(move |client| (Arc::clone(&case), client)));
+    let clients = Arc::new(clients);
+    let whole = cases.iter().map(|case| (Some(Arc::new(case.clone())), None));
+    let mut planned = whole.chain(rows.into_iter().map(|row| (None, Some(row))));
     let (mut running, mut red) = (JoinSet::new(), Vec::new());
     loop {
         while running.len() < AT_ONCE {
-            let Some((case, (broken, client))) = planned.next() else { break };
-            let (stage, broken, client) = (stage.clone(), *broken, Arc::clone(client));
+            let Some((case, row)) = planned.next() else { break };
+            let (stage, clients) = (stage.clone(), Arc::clone(&clients));
             running.spawn(async move {
-                let verdict = run_case(&stage, &case, client.as_ref()).await?.verdict;
-                let faults: Vec<String> =
-                    verdict.faults().map(|(name, fault)| format!("{name}: {fault}")).collect();
-                Ok((broken, case.id.clone(), faults.join("; ")))
+                let whole = case.into_iter().map(|case| (case, None));
+                let broken = row.into_iter().flatten().map(|(case, broken)| (case, Some(broken)));
+                let mut red = Vec::new();
+                for (case, broken) in whole.chain(broken) {
+                    let verdict = run_case(&stage, &case, clients[&broken].as_ref()).await?.verdict;
+                    if verdict.passed() {
+                        continue;
+                    }
+                    let faults: Vec<String> =
+                        verdict.faults().map(|(name, fault)| format!("{name}: {fault}")).collect();
+                    red.push((broken, case.id.clone(), faults.join("; ")));
+                    if broken.is_some_and(enough) {
+                        break;
+                    }
+                }
+                Ok(red)
             });
         }
         let Some(ended) = running.join_next().await else { break };
         // A client that panics fails its case and goes on; a task that did not end is a fault of the suite.
-        let (broken, case, faults) = ended.map_err(|fault| RunError::Task { source: fault })??;
-        if !faults.is_empty() {
-            red.push((broken, case, faults));
-        }
+        red.extend(ended.map_err(|fault| RunError::Task { source: fault })??);
     }
     Ok(KillMatrix::new(&Break::ALL, cases, red))
 }

@@ -229,7 +229,7 @@ pub(super) struct Contract {
 #[derive(Debug, Subcommand)]
 pub(super) enum ContractCommand {
     /// Print every cell of the contract with the number of its cases; exit code 2 if one has none
-    Coverage,
+    Coverage(Coverage),
     /// Print the id and the reason of every case
     List,
     /// Print a case as JSON
@@ -238,6 +238,28 @@ pub(super) enum ContractCommand {
     Run(Run),
     /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
     Sabotage(Sabotage),
+    /// Print a JSON Schema
+    Schema(Schema),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Coverage {
+    /// Cells that may lack a case: a YAML list of {pattern, reason, until}; exit code 5 once an entry is good for nothing
+    #[arg(long, value_name = "FILE")]
+    pub(super) exempt: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Of what
+    #[arg(value_enum, value_name = "case")]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A file of cases, for --cases
+    Case,
 }
 
 #[derive(Debug, Args)]
@@ -266,6 +288,13 @@ pub(super) struct Run {
     /// Also run the cases against every broken client, so that a cell can be proven, not only seen. Takes a while
     #[arg(long)]
     pub(super) kills: bool,
+    /// Cases that are known to fail: a YAML list of {pattern, reason, until}, with * for any letters of an id; exit code 5
+    /// if one passes, if a pattern matches no case, or after its last day
+    #[arg(long, value_name = "FILE")]
+    pub(super) known_failing: Option<PathBuf>,
+    /// Cells that may lack a case: a list of the same form, of cells; what is documented may not
+    #[arg(long, value_name = "FILE")]
+    pub(super) exempt: Option<PathBuf>,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
