@@ -116,6 +116,20 @@ impl Outcome {
     }
 }
 
+/// For reports: [`Outcome::presentable`] in words.
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.presentable() {
+            Self::Refused { status, code: None } => write!(f, "refused with {status} and no code"),
+            Self::Refused { status, code: Some(code) } => write!(f, "refused with {status} and {code}"),
+            Self::Ok => f.write_str("ok"),
+            Self::Unreadable => f.write_str("unreadable"),
+            Self::NoAnswer => f.write_str("no answer"),
+            Self::NotSent => f.write_str("not sent"),
+        }
+    }
+}
+
 /// What a caller may do after a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +140,16 @@ pub enum Retryable {
     Safe,
     /// After the pause that D1 asked for.
     After,
+}
+
+impl std::fmt::Display for Retryable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Never => "never",
+            Self::Safe => "safe",
+            Self::After => "after",
+        })
+    }
 }
 
 /// How often: exactly, or within bounds.

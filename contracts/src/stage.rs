@@ -1,6 +1,7 @@
 //! The script server: D1 as a case has it, over real mutual TLS.
 
 mod http;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,12 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::cases::{Case, GoodAnswers, Turn};
 use crate::judge::Contract;
+use crate::operation::Operation;
 use http::{NoRequest, Request, read_request};
+use shown::Known;
+
+pub(crate) use shown::holds_secret;
+pub use shown::{ShownExchange, ShownMessage};
 
 /// A connection that says nothing for so long is closed.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -35,6 +41,7 @@ pub type Open = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
 #[derive(Clone)]
 pub struct Stage {
     contract: Contract,
+    known: Arc<Known>,
     good: GoodAnswers,
     tls: Arc<ServerConfig>,
     seal: Seal,
@@ -58,6 +65,8 @@ pub struct Exchange {
     pub answer_faults: Vec<String>,
     /// Every byte of the answer was handed to the connection.
     pub written: bool,
+    /// What a report may show of it.
+    pub shown: ShownExchange,
 }
 
 /// A script that is being played. Dropping it ends the server.
@@ -92,7 +101,8 @@ impl Stage {
         seal: Seal,
         open: Open,
     ) -> Self {
-        Self { contract, good, tls, seal, open }
+        let known = Arc::new(Known::of(contract.document()));
+        Self { contract, known, good, tls, seal, open }
     }
 
     /// Opens a server on a free port of this machine that plays a case.
@@ -183,8 +193,8 @@ impl State {
     /// Takes the next turn for a request: the number of the exchange and the bytes of the answer.
     fn answer(&self, request: &Request) -> Option<(usize, Vec<u8>)> {
         let contract = &self.stage.contract;
-        let matched = contract.operation(&request.method, &request.path);
-        let operation = matched.map_or("", |matched| matched.operation.id()).to_owned();
+        let matched = contract.operation(&request.method, &request.path).map(|matched| matched.operation);
+        let operation = matched.map_or("", Operation::id).to_owned();
         let mut passed = self.lock();
         let Passed { exchanges, bearers } = &mut *passed;
         if exchanges.len() >= REQUESTS {
@@ -201,6 +211,7 @@ impl State {
         let pairs: Vec<(String, String)> = headers.clone().into_iter().collect();
         let judged = contract.judge_answer(&operation, turn.status, &pairs, &body);
         let bytes = http::answer(turn.status, &headers, &body);
+        let shown = self.stage.known.exchange(request, matched, &headers, &body);
         let mut request_faults = self.request_faults(request);
         request_faults.extend(bearer_fault(request, bearers));
         keep_bearers(request, turn.status, &body, bearers);
@@ -212,6 +223,7 @@ impl State {
             body,
             answer_faults: judged.err().unwrap_or_default().iter().map(ToString::to_string).collect(),
             written: false,
+            shown,
         });
         self.under_way.send_modify(|count| *count += 1);
         Some((exchanges.len() - 1, bytes))
@@ -228,6 +240,7 @@ impl State {
             body: Vec::new(),
             answer_faults: Vec::new(),
             written: false,
+            shown: ShownExchange::default(),
         });
     }
 

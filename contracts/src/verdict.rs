@@ -77,11 +77,11 @@ fn served(case: &Case, exchanges: &[Exchange]) -> Result<(), String> {
 fn reported(case: &Case, told: &Told) -> Result<(), String> {
     let expect = &case.expect;
     if told.outcome != expect.outcome {
-        return Err(format!("expected {}, told {}", shown(&expect.outcome), shown(&told.outcome)));
+        return Err(format!("expected {}, told {}", expect.outcome, told.outcome));
     }
     // `safe` and `after` differ in who chooses the pause; a case that has D1 ask for one says `after`.
     if told.retryable != expect.retryable {
-        return Err(format!("expected retryable {:?}, told {:?}", expect.retryable, told.retryable));
+        return Err(format!("expected retryable {}, told {}", expect.retryable, told.retryable));
     }
     if told.ambiguous != expect.ambiguous {
         return Err(format!("expected ambiguous {}, told {}", expect.ambiguous, told.ambiguous));
@@ -95,17 +95,6 @@ fn reported(case: &Case, told: &Told) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn shown(outcome: &Outcome) -> String {
-    match outcome.presentable() {
-        Outcome::Refused { status, code: None } => format!("refused with {status} and no code"),
-        Outcome::Refused { status, code: Some(code) } => format!("refused with {status} and {code}"),
-        Outcome::Ok => "ok".to_owned(),
-        Outcome::Unreadable => "unreadable".to_owned(),
-        Outcome::NoAnswer => "no answer".to_owned(),
-        Outcome::NotSent => "not sent".to_owned(),
-    }
 }
 
 fn behaved(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), String> {
@@ -157,6 +146,7 @@ mod tests {
             body: body.as_bytes().to_vec(),
             answer_faults: answer_faults.iter().map(|&fault| fault.to_owned()).collect(),
             written: true,
+            shown: crate::stage::ShownExchange::default(),
         }
     }
 
@@ -209,9 +199,9 @@ mod tests {
     fn a_code_that_is_none_in_form_is_not_shown() {
         for code in ["9999990000000014", "9999990000000014 is no good", "forbidden", &"A".repeat(65)] {
             let strange = Outcome::Refused { status: 400, code: Some(code.to_owned()) };
-            assert_eq!(shown(&strange), "refused with 400 and (a code that is none in form)");
+            assert_eq!(strange.to_string(), "refused with 400 and (a code that is none in form)");
         }
         let known = Outcome::Refused { status: 403, code: Some("FORBIDDEN_STATE".to_owned()) };
-        assert_eq!(shown(&known), "refused with 403 and FORBIDDEN_STATE");
+        assert_eq!(known.to_string(), "refused with 403 and FORBIDDEN_STATE");
     }
 }

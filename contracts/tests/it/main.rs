@@ -7,6 +7,7 @@ mod documents;
 mod exchanges;
 mod lint;
 mod renames;
+mod reports;
 mod requests;
 mod sabotage;
 mod shim;

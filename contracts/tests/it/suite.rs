@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use d1_contracts::{
-    Case, Gap, GoodAnswers, Matrix, Ran, Report, ReportedOutcome, Retryable, Side, Standing, Told,
-    built_in_cases, cases_in, derived_cases, derived_cells, documented_cells, inbound, judge_case, outbound,
+    Case, Gap, GoodAnswers, Matrix, Side, Standing, built_in_cases, cases_in, derived_cases, derived_cells,
+    documented_cells, inbound, outbound,
 };
 
 fn matrix_of(cases: &[Case]) -> Matrix {
@@ -136,23 +136,4 @@ fn an_id_stands_once() {
     fs::write(folder.path().join("deeper/two.yaml"), case).expect("written");
     let said = cases_in(folder.path()).expect_err("twice").to_string();
     assert!(said.contains("stands twice") && said.contains("inbound/createMerchant/201/none/x"), "{said}");
-}
-
-#[test]
-fn what_a_client_tells_for_a_code_is_in_no_report_unless_it_has_the_form_of_one() {
-    let case = built_in_cases().expect("good cases").remove(1);
-    let code = Some("9999990000000014".to_owned());
-    let told = Told {
-        outcome: ReportedOutcome::Refused { status: 400, code },
-        retryable: Retryable::Never,
-        ambiguous: false,
-        result: std::collections::BTreeMap::new(),
-        waited_ms: 0,
-    };
-    let verdict = judge_case(&case, &[], &told);
-    let ran = Ran { case: case.clone(), exchanges: Vec::new(), told: Some(told), verdict };
-    let report = Report::new("a client", matrix_of(&[case]), 1, vec![ran]);
-    for text in [report.text(), report.json().to_string(), report.junit().expect("XML")] {
-        assert!(text.contains("none in form") && !text.contains("9999990000000014"), "{text}");
-    }
 }
