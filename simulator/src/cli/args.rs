@@ -238,6 +238,8 @@ pub(super) enum ContractCommand {
     Run(Run),
     /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
     Sabotage(Sabotage),
+    /// Print a JSON Schema
+    Schema(Schema),
 }
 
 #[derive(Debug, Args)]
@@ -266,10 +268,52 @@ pub(super) struct Run {
     /// Also run the cases against every broken client, so that a cell can be proven, not only seen. Takes a while
     #[arg(long)]
     pub(super) kills: bool,
-    /// Write the report as JSON
+    #[command(flatten)]
+    pub(super) reports: ReportFiles,
+    /// Colours in the matrix: auto for a terminal without NO_COLOR
+    #[arg(long, value_enum, value_name = "auto|always|never", default_value = "auto")]
+    pub(super) color: ColorWhen,
+}
+
+/// Where the reports of a run go.
+#[derive(Debug, Args)]
+pub(super) struct ReportFiles {
+    /// Write the report as JSON (`d1sim contract schema report` prints its schema)
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
     /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
+    /// Write the report as Markdown, e.g. for the summary of a job
+    #[arg(long, value_name = "FILE")]
+    pub(super) md: Option<PathBuf>,
+    /// Write the report as one HTML page that needs nothing but itself
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Write all exchanges as HAR 1.2, without what is secret in them
+    #[arg(long, value_name = "FILE")]
+    pub(super) har: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Of what
+    #[arg(value_enum, value_name = "report")]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// The JSON report of a run
+    Report,
 }

@@ -1,7 +1,9 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
 mod own_client;
+mod progress;
 mod props;
+mod reports;
 mod sabotage;
 mod shim;
 mod stage;
@@ -11,13 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use d1_contracts::{
-    Case, CaseError, Cell, GoodAnswers, Matrix, Ran, Report, RunError, Side, Subject, built_in_cases,
-    cases_in, derived_cases, derived_cells, documented_cells, inbound, outbound, run_cases,
+    Case, CaseError, Cell, GoodAnswers, Matrix, REPORT_SCHEMA, Report, RunError, Side, Subject,
+    built_in_cases, cases_in, derived_cases, derived_cells, documented_cells, inbound, outbound, run_cases,
 };
 
-use super::args::{Contract, ContractCommand, Run, Show};
+use super::args::{Contract, ContractCommand, Run, SchemaOf, Show};
 use super::exit::{Exit, Failure};
 use super::{print, say};
+use progress::{Played, Progress, unless_interrupted};
+use reports::{Reports, paint};
 
 pub use own_client::OwnClient;
 pub use props::contract_props;
@@ -31,6 +35,12 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
         ContractCommand::Show(args) => show(cases, &args),
         ContractCommand::Run(args) => run_suite(cases, &args),
         ContractCommand::Sabotage(args) => sabotage::run(&self::cases(cases)?, &args),
+        ContractCommand::Schema(args) => {
+            print(match args.of {
+                SchemaOf::Report => REPORT_SCHEMA.trim_end(),
+            });
+            Ok(())
+        }
     }
 }
 
@@ -75,23 +85,34 @@ fn run_suite(folder: Option<&Path>, args: &Run) -> Result<(), Failure> {
     // A part of the cases covers a part of the cells, which is no gap.
     let whole = planned.len() == all;
     let gaps = if whole { matrix.gaps().len() } else { 0 };
+    // A run takes a while: what cannot be written is found before it.
+    let reports = Reports::open(&args.reports)?;
     let world = pretend_world()?;
-    let (client, ran) = match &args.exec {
+    let Played { client, ran, mut ended } = match &args.exec {
         Some(command) => shim::run(world.path(), command, &planned)?,
         None => run_own(world.path(), &planned)?,
     };
-    let mut report = Report::new(&client, matrix, all, ran);
+    let contract = inbound().map_err(Failure::internal)?;
+    let mut report =
+        Report::new(&client, matrix, planned.clone(), ran).with_contract(Side::Inbound, contract);
     let mut witness = Ok(());
-    if args.kills {
-        let kills = sabotage::kills(world.path(), &planned)?;
-        // A part of the cases lets many a broken client live, which is no fault.
-        witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
-        print(&kills.text());
-        report = report.with_kills(kills);
+    if args.kills && ended.is_ok() {
+        match sabotage::kills(world.path(), &planned) {
+            Ok(kills) => {
+                // A part of the cases lets many a broken client live, which is no fault.
+                witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
+                print(&kills.text());
+                report = report.with_kills(kills);
+            }
+            Err(failure) => ended = Err(failure),
+        }
     }
-    print(&report.text());
-    write(args.json.as_deref(), || Ok(format!("{:#}\n", report.json())))?;
-    write(args.junit.as_deref(), || report.junit().map_err(Failure::internal))?;
+    if ended.is_err() {
+        report = report.interrupted();
+    }
+    print(&report.text(paint(args.color)));
+    reports.write(&report)?;
+    ended?;
     let failed = report.failed().count();
     if failed > 0 {
         let error = format!("{failed} cases failed").into();
@@ -109,15 +130,18 @@ fn pretend_world() -> Result<tempfile::TempDir, Failure> {
     Ok(world)
 }
 
-fn run_own(world: &Path, cases: &[Case]) -> Result<(String, Vec<Ran>), Failure> {
+fn run_own(world: &Path, cases: &[Case]) -> Result<Played, Failure> {
     let stage = contract_stage(world).map_err(Failure::internal)?;
     let client = OwnClient::new(world);
     let name = client.name().to_owned();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let subject: Arc<dyn Subject> = Arc::new(client);
-    let ran = runtime.block_on(run_cases(&stage, cases, &subject, 1)).map_err(harness)?;
-    Ok((name, ran))
+    let progress = Progress::of(cases.len());
+    let note = |one: &_| progress.note(one);
+    let run = async { run_cases(&stage, cases, &subject, 1, &note).await.map_err(harness) };
+    let ended = runtime.block_on(unless_interrupted(run));
+    Ok(progress.played(name, ended))
 }
 
 fn harness(error: RunError) -> Failure {

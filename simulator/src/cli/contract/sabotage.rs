@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use super::super::args::Sabotage;
 use super::super::exit::{Exit, Failure};
 use super::super::print;
+use super::progress::unless_interrupted;
 use super::props::contract_props;
 use super::stage::contract_stage;
 use super::{harness, pretend_world, write};
@@ -27,7 +28,8 @@ pub(super) fn kills(world: &Path, cases: &[Case]) -> Result<KillMatrix, Failure>
     let stage = contract_stage(world).map_err(Failure::internal)?;
     let props = contract_props(world).map_err(Failure::internal)?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
-    runtime.block_on(d1_contracts::sabotage(&stage, &props, cases)).map_err(harness)
+    let run = async { d1_contracts::sabotage(&stage, &props, cases).await.map_err(harness) };
+    runtime.block_on(unless_interrupted(run))
 }
 
 /// Whether the cases are good for anything.
