@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::contract_facts::ContractFact;
-use super::view::{RanCase, Row, View};
+use super::view::{RanCase, Row, View, presentable_fault};
 use super::{CATALOGUE, DISCLAIMER};
 use crate::cases::Outcome;
 use crate::cells::Family;
@@ -88,7 +88,7 @@ struct ShownExchange<'a> {
     status: Option<u16>,
     answer: Message<'a>,
     written: bool,
-    faults: Vec<&'a str>,
+    faults: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -180,7 +180,7 @@ fn exchange(one: &Exchange) -> ShownExchange<'_> {
         status: Some(one.status).filter(|status| *status != 0),
         answer: message(&one.shown.answer),
         written: one.written,
-        faults: one.request_faults.iter().map(String::as_str).collect(),
+        faults: one.request_faults.iter().map(|fault| presentable_fault(fault)).collect(),
     }
 }
 

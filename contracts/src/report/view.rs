@@ -261,7 +261,7 @@ fn ran_case(ran: &Ran, kills: Option<bool>) -> RanCase<'_> {
 }
 
 /// No fault holds a value of the exchange; should one all the same, it is not shown.
-fn presentable_fault(fault: &str) -> String {
+pub(super) fn presentable_fault(fault: &str) -> String {
     if holds_secret(fault) { "(a text that is not shown)".to_owned() } else { fault.to_owned() }
 }
 
