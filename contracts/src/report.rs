@@ -6,6 +6,7 @@
 //! [`presentable`]: crate::ReportedOutcome::presentable
 
 mod contract_facts;
+mod exchange_text;
 mod har;
 mod html;
 mod json;

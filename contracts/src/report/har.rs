@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::view::{View, answered, named};
+use super::exchange_text::{answered, named};
+use super::view::View;
 use super::{CATALOGUE, DISCLAIMER};
 use crate::stage::{Exchange, ShownMessage};
 use crate::subject::{MERCHANT_ID, TOKEN_ID};

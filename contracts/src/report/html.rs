@@ -3,8 +3,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::exchange_text::{answer_text, answered, named, request_text};
 use super::percent;
-use super::view::{Mark, RanCase, Row, View, answer_text, answered, named, opening, request_text};
+use super::view::{Mark, RanCase, Row, View, opening};
 use crate::cells::Family;
 
 const STYLE: &str = include_str!("html/style.css");

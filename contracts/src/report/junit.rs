@@ -2,7 +2,8 @@
 
 use quick_junit::{NonSuccessKind, Property, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::view::{RanCase, View, answer_text, request_text};
+use super::exchange_text::{answer_text, request_text};
+use super::view::{RanCase, View};
 use super::{CATALOGUE, DISCLAIMER};
 
 pub(super) fn junit(view: &View<'_>) -> Result<String, SerializeError> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::exchange_text::{answer_text, request_text};
 use super::percent;
-use super::view::{Mark, RanCase, View, answer_text, opening, request_text};
+use super::view::{Mark, RanCase, View, opening};
 use crate::cells::Family;
 
 /// So many failed cases are shown in full; a summary of a job is cut at a mebibyte.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::exchange_text::{answered, named};
 use super::percent;
-use super::view::{Mark, View, answered, named, opening};
+use super::view::{Mark, View, opening};
 use crate::matrix::{Matrix, Share};
 
 /// Whether a text may hold the colours of a terminal.
