@@ -61,6 +61,8 @@ fn what_a_client_says_is_text_and_nothing_else() {
     for part in ["<img", "<script", "[a](", "\n# x", "**[", " |`"] {
         assert!(!markdown.contains(part), "{part}: {markdown}");
     }
+    let line = markdown.lines().find(|line| line.contains("**reported**")).expect("a line");
+    assert!(line.ends_with(" \\# x"), "a line break ends no line: {line}");
     let junit = report.junit().expect("XML");
     assert!(!junit.contains("<img") && !junit.contains('\x1b'), "{junit}");
     let name = report.text(d1_contracts::Paint::Plain);
