@@ -14,6 +14,7 @@ mod other_gateway;
 mod passage;
 mod payment;
 mod renames;
+mod reports;
 mod rogue;
 mod secrets;
 mod suite;
