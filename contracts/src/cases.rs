@@ -2,12 +2,14 @@
 //! program.
 
 mod derived;
-mod load;
+pub(crate) mod load;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::matrix::Planned;
 
 pub use derived::derived_cases;
 pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
@@ -163,11 +165,17 @@ impl std::fmt::Display for Count {
     }
 }
 
+impl Planned for Case {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Case {
     /// The id of the case's cell.
     #[must_use]
     pub fn cell(&self) -> &str {
-        self.id.rsplit_once('/').map_or("", |(cell, _)| cell)
+        Planned::cell(self)
     }
 
     /// The operation that the case is about.
