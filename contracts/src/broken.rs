@@ -5,7 +5,7 @@ mod answer;
 mod attempts;
 mod breaks;
 mod request;
-pub(crate) mod wire;
+mod wire;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

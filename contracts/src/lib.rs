@@ -31,7 +31,6 @@ mod json;
 mod judge;
 mod matrix;
 mod operation;
-mod receiver;
 mod report;
 mod runner;
 mod sabotage;
@@ -42,7 +41,7 @@ mod standing;
 mod subject;
 mod verdict;
 
-pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
+pub use broken::{Break, BrokenClient, Props, Sign};
 pub use cases::{
     Case, CaseError, Count, Expectation, GoodAnswers, Outcome as ReportedOutcome, Retryable, Turn,
     built_in_cases, cases_in, derived_cases,
@@ -52,19 +51,12 @@ pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
 pub use judge::{Contract, Matched, inbound, outbound};
-pub use matrix::{Gap, Matrix, Planned, Share};
+pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
-pub use receiver::{
-    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End, Found, GatewayKey, KeyError, NotRun,
-    Observer, PROBED_MEMBERS, Piece, Probed, ReceiverCase, ReceiverCredentials, ReceiverRan, ReceiverUrl,
-    Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError, judge_receiver_case,
-    receiver_cases, receiver_cases_in, receiver_report, run_receiver_case, run_receiver_cases,
-    sabotage_receivers,
-};
 pub use report::{DISCLAIMER, Report};
-pub use runner::{Ran, RunError, Shows, run_case, run_cases};
-pub use sabotage::{Defect, KillMatrix, sabotage};
-pub use shim::{CommandError, Limits, ProbeCommand, ProbeError, Shim, ShimCommand, ShimError, ShimFiles};
+pub use runner::{Ran, RunError, run_case, run_cases};
+pub use sabotage::{KillMatrix, sabotage};
+pub use shim::{CommandError, Limits, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Open, Play, Seal, Stage};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};

@@ -1,6 +1,6 @@
 //! The script server: D1 as a case has it, over real mutual TLS.
 
-pub(crate) mod http;
+mod http;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

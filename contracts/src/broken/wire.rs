@@ -21,14 +21,14 @@ const HEADERS: usize = 64;
 
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Reply {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
@@ -91,7 +91,7 @@ async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
 
 /// The head and its length; `Some(None)` if it is not whole yet, nothing if it is none.
 #[expect(clippy::option_option, reason = "no head, no whole head and a head are three things")]
-pub(crate) fn parse_head(bytes: &[u8]) -> Option<Option<(Reply, usize)>> {
+fn parse_head(bytes: &[u8]) -> Option<Option<(Reply, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     match head.parse(bytes).ok()? {
