@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::cases::{Case, ConnectionFault, Fault, GoodAnswers, TlsFault, Turn, Unanswered};
 use crate::judge::Contract;
-use delivery::{Then, deliver};
+use delivery::{Delivered, Then, deliver};
 use http::{NoRequest, read_request};
 use script::{Port, Script};
 
@@ -215,20 +215,21 @@ async fn connection(socket: TcpStream, script: Arc<Script>) {
             Ok(Err(NoRequest)) => return script.note_no_request(),
             Ok(Ok(None)) | Err(_) => return,
         };
-        let Some(mut reply) = script.answer(&request) else { return };
+        let Some(reply) = script.answer(&request) else { return };
         if spoiled {
             script.note_reuse(reply.number);
         }
         if reply.closes_the_port {
             script.close_port().await;
         }
-        let then = std::mem::replace(&mut reply.then, Then::Keep);
-        let written = deliver(&mut stream, reply.steps, then).await;
-        script.delivered(reply.number, written);
+        let then = reply.then;
+        let delivered = deliver(&mut stream, reply.steps, then).await;
+        script.delivered(reply.number, delivered);
         match then {
-            Then::Keep if written => {}
-            Then::Spoil if written => spoiled = true,
-            _ => return,
+            _ if delivered == Delivered::Partly => return,
+            Then::Keep => {}
+            Then::Spoil => spoiled = true,
+            Then::Close | Then::Cut | Then::Reset => return,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::BrokenClient;
 use super::answer::Seen;
 use super::breaks::Break;
 use super::request::Request;
-use super::wire::exchange;
+use super::wire::{Line, Lost, Reply};
 use crate::cases::Outcome;
 use crate::subject::{Call, Task, Told};
 
@@ -14,6 +14,8 @@ use crate::subject::{Call, Task, Told};
 const ATTEMPTS: u32 = 4;
 /// What stands for no end in those that know none: more than any case allows, and less than a server endures.
 const NO_END: u32 = 30;
+/// How long one waits who has no time-out: longer than any server of a case.
+const ENDURANCE: Duration = Duration::from_secs(20);
 /// The pause before the second attempt; it doubles from there.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -55,7 +57,8 @@ impl<'a> Attempts<'a> {
             let shown = if self.is(Break::StaleBearer) { stale } else { bearer.as_deref() };
             let seen = self.once(request, shown, attempts, doubt).await;
             attempts += 1;
-            doubt |= matches!(seen.outcome, Outcome::NoAnswer | Outcome::Unreadable);
+            doubt |= matches!(seen.outcome, Outcome::NoAnswer | Outcome::Unreadable)
+                && !self.is(Break::ForgetDoubt);
             if refreshes < self.refreshes(request, &seen) {
                 refreshes += 1;
                 bearer = None;
@@ -89,8 +92,20 @@ impl<'a> Attempts<'a> {
 
     async fn once(&self, request: &Request, bearer: Option<&str>, attempts: u32, doubt: bool) -> Seen {
         let bytes = request.bytes(self.authority, bearer, attempts, self.client.broken);
-        let reply = exchange(&self.client.props.tls, self.authority, &bytes, self.patience).await;
+        let mut reply = self.exchange(&bytes).await;
+        if self.is(Break::FollowRedirects)
+            && let Some(elsewhere) = reply.as_ref().ok().and_then(|reply| request.redirected(reply))
+        {
+            let bytes = elsewhere.bytes(self.authority, bearer, attempts, self.client.broken);
+            reply = self.exchange(&bytes).await;
+        }
         self.client.read(request, reply, doubt)
+    }
+
+    async fn exchange(&self, request: &[u8]) -> Result<Reply, Lost> {
+        let line = Line { tls: &self.client.tls, authority: self.authority, broken: self.client.broken };
+        let patience = if self.is(Break::NoTimeout) { ENDURANCE } else { self.patience };
+        line.exchange(request, patience).await
     }
 
     /// How many refreshes of the access token an answer is worth.

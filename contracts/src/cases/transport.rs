@@ -33,6 +33,8 @@ struct Entry {
     #[serde(default)]
     once: bool,
     attempt_timeout_ms: Option<u64>,
+    #[serde(default)]
+    waits_at_least_ms: u64,
     ends: Ends,
 }
 
@@ -147,7 +149,7 @@ impl Entry {
                 or: endings,
                 attempts,
                 access_tokens: (class != Class::Token).then_some(Count::Exactly(1)),
-                waits_at_least_ms: 0,
+                waits_at_least_ms: self.waits_at_least_ms,
                 result: if could_be_good { result_of(class, good) } else { BTreeMap::new() },
             },
         })

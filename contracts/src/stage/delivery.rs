@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 use super::{SILENCE, fault};
 
 /// More than this nobody may take of an answer without an end.
-const ENDLESS_BYTES: usize = 64 * 1024 * 1024;
+const ENDLESS_BYTES: usize = 16 * 1024 * 1024;
 /// The pause between the bytes of a drip.
 const DRIP: Duration = Duration::from_millis(50);
 
@@ -42,15 +42,30 @@ pub(super) enum Then {
 /// Why a step is not done: the peer has left.
 struct Left;
 
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// All of it was handed to the connection. Of one that is to outlast the client's patience: the client has left.
+    Whole,
+    /// The peer left before the end.
+    Partly,
+    /// The peer took more than anyone may of an answer without an end.
+    Swallowed,
+}
+
 type Stream = TlsStream<TcpStream>;
 
-/// Delivers an answer; whether all of it was handed to the connection. Of one that is to outlast the client's patience that
-/// is so when the client has left.
-pub(super) async fn deliver(stream: &mut Stream, steps: Vec<Step>, then: Then) -> bool {
+/// Delivers an answer.
+pub(super) async fn deliver(stream: &mut Stream, steps: Vec<Step>, then: Then) -> Delivered {
+    let mut delivered = Delivered::Whole;
     for step in steps {
-        let outlasts = matches!(step, Step::Endless(_) | Step::Drip(_) | Step::Wait(_));
+        let endless = matches!(step, Step::Endless(_));
+        let outlasts = endless || matches!(step, Step::Drip(_) | Step::Wait(_));
         if take(stream, step).await.is_err() {
-            return outlasts;
+            return if outlasts { Delivered::Whole } else { Delivered::Partly };
+        }
+        if endless {
+            delivered = Delivered::Swallowed;
         }
     }
     match then {
@@ -60,7 +75,7 @@ pub(super) async fn deliver(stream: &mut Stream, steps: Vec<Step>, then: Then) -
         Then::Close => drop(timeout(SILENCE, stream.shutdown()).await),
         Then::Cut => drop(timeout(SILENCE, stream.get_mut().0.shutdown()).await),
     }
-    true
+    delivered
 }
 
 async fn take(stream: &mut Stream, step: Step) -> Result<(), Left> {

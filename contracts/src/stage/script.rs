@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::bearers::Bearers;
-use super::delivery::{Step, Then};
+use super::delivery::{Delivered, Step, Then};
 use super::http::{self, Request};
 use super::{Exchange, Stage, refuses};
 use crate::cases::{
@@ -164,8 +164,14 @@ impl Script {
         self.lock().exchanges[number].request_faults.push(fault.to_owned());
     }
 
-    pub(super) fn delivered(&self, number: usize, written: bool) {
-        self.lock().exchanges[number].written = written;
+    pub(super) fn delivered(&self, number: usize, delivered: Delivered) {
+        let exchange = &mut self.lock().exchanges[number];
+        exchange.written = delivered != Delivered::Partly;
+        if delivered == Delivered::Swallowed {
+            let fault =
+                "answer: expected to be left before its end, which never comes; the client has no bound";
+            exchange.request_faults.push(fault.to_owned());
+        }
         self.under_way.send_modify(|count| *count -= 1);
     }
 
