@@ -5,14 +5,16 @@ mod answer;
 mod attempts;
 mod breaks;
 mod request;
+mod trust;
 mod wire;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 
-use crate::stage::{Open, Seal};
+use crate::stage::{Now, Open, Seal};
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
 pub use breaks::Break;
@@ -25,20 +27,25 @@ pub type Sign = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 pub struct Props {
     /// The gateway.
     pub gateway_id: String,
-    /// The gateway's certificate, and the authority that it trusts.
+    /// The gateway's certificate, and whom it trusts.
     pub tls: Arc<ClientConfig>,
+    /// Judges the certificate of D1, as in `tls`.
+    pub trust: Arc<dyn ServerCertVerifier>,
     /// Makes an assertion.
     pub sign: Sign,
     /// Seals a card toward D1.
     pub seal: Seal,
     /// Opens a JWE toward the gateway.
     pub open: Open,
+    /// Tells the time, for dates in answers.
+    pub now: Now,
 }
 
 /// The baseline client, whole or broken in one way.
 pub struct BrokenClient {
     props: Props,
     broken: Option<Break>,
+    tls: Arc<ClientConfig>,
     name: String,
 }
 
@@ -47,7 +54,8 @@ impl BrokenClient {
     #[must_use]
     pub fn new(props: Props, broken: Option<Break>) -> Self {
         let name = broken.map_or_else(|| "baseline".to_owned(), |fault| fault.to_string());
-        Self { props, broken, name }
+        let tls = trust::config(&props, broken);
+        Self { props, broken, tls, name }
     }
 }
 
@@ -61,6 +69,6 @@ impl Subject for BrokenClient {
             // Not panic!, which would print a trace for each case of something that is meant.
             resume_unwind(Box::new("broken on purpose"));
         }
-        Box::pin(async move { Ok(Attempts::new(self, task.base_url).make(task.call).await) })
+        Box::pin(async move { Ok(Attempts::new(self, task).make(task.call).await) })
     }
 }

@@ -2,7 +2,9 @@
 //! program.
 
 mod derived;
+mod fault;
 mod load;
+mod transport;
 
 use std::collections::BTreeMap;
 
@@ -10,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use derived::derived_cases;
+pub(crate) use derived::essential_of;
+pub(crate) use fault::bytes_of;
+pub use fault::{ConnectionFault, Edit, End, Fault, Instead, Piece, TlsFault, Unanswered};
 pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
+pub use transport::{TransportFaults, transport_cases};
 
-/// One case. Its id is `SIDE/OPERATION/STATUS/CODE/NAME`, or `SIDE/OPERATION/derived/RULE/NAME`; the first four parts are
-/// its cell.
+/// One case. Its id is `SIDE/OPERATION/STATUS/CODE/NAME`, `SIDE/OPERATION/derived/RULE/NAME` or
+/// `SIDE/OPERATION/transport/FAULT/NAME`; the first four parts are its cell.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
@@ -29,6 +35,9 @@ pub struct Case {
     /// Its answers are what the contract allows, and are held against it. Those of a derived case differ on purpose.
     #[serde(skip, default = "judged")]
     pub judged: bool,
+    /// How long the client is to wait for an attempt, in milliseconds, where the case is about waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_timeout_ms: Option<u64>,
     /// What the client must make of it.
     pub expect: Expectation,
 }
@@ -50,6 +59,9 @@ pub struct Turn {
     /// and `{$numbered: TEXT}` for the text with the number of the operation's answer behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// What is wrong with it apart from what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
     /// The answer is given for ever, not once.
     #[serde(default)]
     pub always: bool,
@@ -65,6 +77,9 @@ pub struct Expectation {
     pub retryable: Retryable,
     /// Whether the request may have been carried out (contract C34).
     pub ambiguous: bool,
+    /// What is right as well, where the contract leaves a choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or: Vec<Ending>,
     /// How many requests of the operation reach the server.
     pub attempts: Count,
     /// How many requests of the token endpoint reach it.
@@ -76,6 +91,26 @@ pub struct Expectation {
     /// Members that the client must have understood, as it reports them.
     #[serde(default)]
     pub result: BTreeMap<String, Value>,
+}
+
+/// One of several ways in which a call may rightly end.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ending {
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// Whether the caller may make it again.
+    pub retryable: Retryable,
+    /// Whether the request may have been carried out (contract C34).
+    pub ambiguous: bool,
+}
+
+impl Expectation {
+    /// Every ending that is right, the first one first.
+    pub fn endings(&self) -> impl Iterator<Item = Ending> {
+        let (outcome, retryable, ambiguous) = (self.outcome.clone(), self.retryable, self.ambiguous);
+        std::iter::once(Ending { outcome, retryable, ambiguous }).chain(self.or.iter().cloned())
+    }
 }
 
 /// How a call ended: the closed vocabulary in which every client reports.

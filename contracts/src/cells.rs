@@ -52,6 +52,8 @@ pub enum Shown {
     },
     /// An answer that differs from those of the contract in a way that a client must put up with: the rule's name.
     Derived(String),
+    /// A fault of what carries the answers: its name.
+    Transport(String),
 }
 
 /// What kind of cell it is; counted apart, since the vendor's public pages show few answers.
@@ -61,6 +63,8 @@ pub enum Family {
     Answers,
     /// Changes of them that a client must put up with.
     Derived,
+    /// Faults of the network, of TLS, of HTTP, of bodies, for each class of operations.
+    Transport,
 }
 
 impl Family {
@@ -70,6 +74,7 @@ impl Family {
         match self {
             Self::Answers => "answers",
             Self::Derived => "derived",
+            Self::Transport => "transport",
         }
     }
 }
@@ -81,37 +86,48 @@ impl Cell {
         match self.shown {
             Shown::Answer { .. } => Family::Answers,
             Shown::Derived(_) => Family::Derived,
+            Shown::Transport(_) => Family::Transport,
         }
     }
 }
 
-/// `SIDE/OPERATION/STATUS/CODE`, with `none` for an answer without a code; or `SIDE/OPERATION/derived/RULE`.
+/// `SIDE/OPERATION/STATUS/CODE`, with `none` for an answer without a code; `SIDE/OPERATION/derived/RULE`, or
+/// `SIDE/OPERATION/transport/FAULT`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/", self.side.word(), self.operation)?;
         match &self.shown {
             Shown::Answer { status, code } => write!(f, "{status}/{}", code.as_deref().unwrap_or("none")),
             Shown::Derived(rule) => write!(f, "derived/{rule}"),
+            Shown::Transport(fault) => write!(f, "transport/{fault}"),
         }
     }
 }
 
-/// The cells of derived cases. How well an operation is known does not matter to them: that D1 may change any of its
-/// answers without notice is documented (\[D10\]); what may be concluded from statuses without a word of D1 is our choice.
+/// The cells of cases that are made, of derived rules and of faults; those of others are left out. How well an operation
+/// is known does not matter to them: that D1 may change any of its answers without notice is documented (\[D10\]); what
+/// may be concluded from a fault is our choice.
 #[must_use]
-pub fn derived_cells(cases: &[Case]) -> Vec<Cell> {
-    let cell = |case: &Case| Cell {
-        side: Side::Inbound,
-        operation: case.operation().to_owned(),
-        shown: Shown::Derived(case.cell().rsplit('/').next().unwrap_or_default().to_owned()),
-        standing: case
-            .source
-            .iter()
-            .filter_map(|source| Standing::of_source(source))
-            .max()
-            .unwrap_or(Standing::Choice),
+pub fn made_cells(cases: &[Case]) -> Vec<Cell> {
+    let shown = |case: &Case| match case.id.split('/').collect::<Vec<_>>()[..] {
+        [_, _, "derived", rule, _] => Some(Shown::Derived(rule.to_owned())),
+        [_, _, "transport", fault, _] => Some(Shown::Transport(fault.to_owned())),
+        _ => None,
     };
-    let mut cells: Vec<Cell> = cases.iter().map(cell).collect();
+    let cell = |case: &Case| {
+        Some(Cell {
+            side: Side::Inbound,
+            operation: case.operation().to_owned(),
+            shown: shown(case)?,
+            standing: case
+                .source
+                .iter()
+                .filter_map(|source| Standing::of_source(source))
+                .max()
+                .unwrap_or(Standing::Choice),
+        })
+    };
+    let mut cells: Vec<Cell> = cases.iter().filter_map(cell).collect();
     cells.sort();
     cells.dedup();
     cells

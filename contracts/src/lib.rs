@@ -43,10 +43,11 @@ mod verdict;
 
 pub use broken::{Break, BrokenClient, Props, Sign};
 pub use cases::{
-    Case, CaseError, Count, Expectation, GoodAnswers, Outcome as ReportedOutcome, Retryable, Turn,
-    built_in_cases, cases_in, derived_cases,
+    Case, CaseError, ConnectionFault, Count, Edit, End, Ending, Expectation, Fault as AnswerFault,
+    GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
+    Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
-pub use cells::{Cell, Family, Shown, Side, derived_cells, documented_cells};
+pub use cells::{Cell, Family, Shown, Side, documented_cells, made_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
@@ -57,7 +58,7 @@ pub use report::{DISCLAIMER, Report};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, sabotage};
 pub use shim::{CommandError, Limits, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Open, Play, Seal, Stage};
+pub use stage::{Exchange, Now, Open, Play, Seal, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, judge_case};

@@ -117,6 +117,7 @@ impl Report {
             let shown = match &cell.shown {
                 Shown::Answer { status, code } => format!("{status} {}", code.as_deref().unwrap_or("-")),
                 Shown::Derived(rule) => format!("... {rule}"),
+                Shown::Transport(fault) => format!("!!! {fault}"),
             };
             let of = format!("{good} of {}", cases.len());
             let _ = writeln!(text, "  {shown:<32} {mark:<8} {of:<8} {}", cell.standing);
@@ -201,6 +202,7 @@ impl Report {
             "witnesses": self.witnesses(),
             "standing": of_family(Family::Answers),
             "derived": of_family(Family::Derived),
+            "transport": of_family(Family::Transport),
             "gaps": self.gaps().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "cases": cases.collect::<Vec<_>>(),
         })

@@ -19,6 +19,9 @@ use crate::verdict::{Verdict, judge_case};
 /// A client that has not come back after so long hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a client may wait for an attempt where the case is not about waiting.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
 /// A case that was run.
 #[derive(Debug, Clone)]
 pub struct Ran {
@@ -65,7 +68,8 @@ pub enum RunError {
 pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Result<Ran, RunError> {
     let call = Call::about(case.operation()).ok_or_else(|| RunError::Call { case: case.id.clone() })?;
     let play = stage.play(case).await.map_err(|source| RunError::Port { case: case.id.clone(), source })?;
-    let task = Task { case: &case.id, base_url: play.url(), call };
+    let attempt_timeout = case.attempt_timeout_ms.map_or(ATTEMPT, Duration::from_millis);
+    let task = Task { case: &case.id, base_url: play.url(), call, attempt_timeout };
     let ended = timeout(PATIENCE, contained(subject, task)).await;
     let told = ended.unwrap_or_else(|_| Err(format!("no report within {} s", PATIENCE.as_secs())));
     let exchanges = play.exchanges().await;

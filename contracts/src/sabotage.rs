@@ -13,6 +13,10 @@ use crate::report::DISCLAIMER;
 use crate::runner::{RunError, run_case};
 use crate::stage::Stage;
 
+/// Cases that are run at once: enough to fill the waits of those that are about waiting, and so few that nobody waits for
+/// the machine.
+const AT_ONCE: usize = 24;
+
 /// Every broken client against every case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KillMatrix {
@@ -114,33 +118,37 @@ impl KillMatrix {
     }
 }
 
-/// Runs every case against the baseline and against every broken client, the clients side by side.
+/// Runs every case against the baseline and against every broken client, many side by side.
 ///
 /// # Errors
 /// [`RunError`] if the suite itself fails.
 pub async fn sabotage(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
-    let planned: Arc<[Case]> = cases.into();
-    let mut clients = JoinSet::new();
-    for broken in Break::ALL.into_iter().map(Some).chain([None]) {
-        let client = BrokenClient::new(props.clone(), broken);
-        let (stage, cases) = (stage.clone(), Arc::clone(&planned));
-        clients.spawn(async move {
-            let mut red = Vec::new();
-            for case in cases.iter() {
-                let verdict = run_case(&stage, case, &client).await?.verdict;
+    let clients: Vec<_> = Break::ALL
+        .into_iter()
+        .map(Some)
+        .chain([None])
+        .map(|broken| (broken, Arc::new(BrokenClient::new(props.clone(), broken))))
+        .collect();
+    let planned = cases.iter().map(|case| Arc::new(case.clone()));
+    let mut planned = planned.flat_map(|case| clients.iter().map(move |client| (Arc::clone(&case), client)));
+    let (mut running, mut red) = (JoinSet::new(), Vec::new());
+    loop {
+        while running.len() < AT_ONCE {
+            let Some((case, (broken, client))) = planned.next() else { break };
+            let (stage, broken, client) = (stage.clone(), *broken, Arc::clone(client));
+            running.spawn(async move {
+                let verdict = run_case(&stage, &case, client.as_ref()).await?.verdict;
                 let faults: Vec<String> =
                     verdict.faults().map(|(name, fault)| format!("{name}: {fault}")).collect();
-                if !faults.is_empty() {
-                    red.push((broken, case.id.clone(), faults.join("; ")));
-                }
-            }
-            Ok(red)
-        });
-    }
-    let mut red = Vec::new();
-    while let Some(ended) = clients.join_next().await {
+                Ok((broken, case.id.clone(), faults.join("; ")))
+            });
+        }
+        let Some(ended) = running.join_next().await else { break };
         // A client that panics fails its case and goes on; a task that did not end is a fault of the suite.
-        red.extend(ended.map_err(|fault| RunError::Task { source: fault })??);
+        let (broken, case, faults) = ended.map_err(|fault| RunError::Task { source: fault })??;
+        if !faults.is_empty() {
+            red.push((broken, case, faults));
+        }
     }
     Ok(KillMatrix::new(&Break::ALL, cases, red))
 }

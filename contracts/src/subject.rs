@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -71,6 +72,8 @@ pub struct Task<'a> {
     pub base_url: &'a str,
     /// The call to make.
     pub call: Call,
+    /// The longest that the client may wait for one attempt.
+    pub attempt_timeout: Duration,
 }
 
 /// What a client says of a call.

@@ -1,5 +1,7 @@
 //! The client of a call, and the call: what is the same whatever asks for it.
 
+use std::time::Duration;
+
 use d1_client::{
     AssertionKey, Card, Client, Clock, Config, Credentials, GatewayId, MerchantId, NetworkToken, NewMerchant,
     NewToken, OwnKey, RecipientKey, TlsIdentity, Token, TokenId, TransactionType, TrustedRoots,
@@ -23,7 +25,11 @@ fn client(call: &Value, clock: Clock) -> Result<Client, Failure> {
         own_key: OwnKey::from_jwk(&file("own_jwk")?)?,
     };
     let gateway = GatewayId::new(text(&call["gateway"]))?;
-    Ok(Client::new(Config::new(text(&call["base_url"]), gateway, credentials).clock(clock))?)
+    let attempt = Duration::from_millis(call["attempt_timeout_ms"].as_u64().unwrap_or(10_000));
+    let config = Config::new(text(&call["base_url"]), gateway, credentials)
+        .attempt_timeout(attempt)
+        .connect_timeout(attempt / 2);
+    Ok(Client::new(config.clock(clock))?)
 }
 
 pub(super) async fn make(call: &Value, clock: Clock) -> Result<Value, Failure> {

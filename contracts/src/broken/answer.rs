@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,9 @@ use super::request::Request;
 use super::wire::{Lost, Reply};
 use crate::cases::{Outcome, Retryable};
 use crate::subject::Told;
+
+/// The longest pause that D1 may ask for within a call.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What one attempt has brought.
 #[derive(Debug, Clone)]
@@ -126,14 +129,27 @@ impl BrokenClient {
 
     /// Nothing was done, and another time it may be.
     fn later(&self, outcome: Outcome, reply: &Reply) -> Seen {
-        let asked: Option<u64> = reply.header("retry-after").and_then(|seconds| seconds.parse().ok());
+        let asked = reply.header("retry-after").and_then(|text| self.seconds(text));
         let asked = match self.broken {
             Some(Break::IgnoreRetryAfter) => None,
             Some(Break::RetryAfterInMilliseconds) => asked.map(Duration::from_millis),
             _ => asked.map(Duration::from_secs),
         };
         let retryable = if asked.is_some() { Retryable::After } else { Retryable::Safe };
-        Seen { retryable, repeat: true, asked, ..Seen::new(outcome) }
+        // A longer pause than a call may take is left to the caller.
+        let repeat =
+            asked.is_none_or(|asked| asked <= LONGEST_PAUSE || self.broken == Some(Break::WaitForEver));
+        Seen { retryable, repeat, asked, ..Seen::new(outcome) }
+    }
+
+    /// The seconds of a Retry-After: a number, or a date.
+    fn seconds(&self, text: &str) -> Option<u64> {
+        let until = |date: SystemTime| date.duration_since((self.props.now)()).unwrap_or_default().as_secs();
+        let date = || httpdate::parse_http_date(text).ok().map(until);
+        match self.broken {
+            Some(Break::RetryAfterOnlySeconds) => text.parse().ok(),
+            _ => text.parse().ok().or_else(date),
+        }
     }
 
     /// The members of a good answer with those of its plaintext; nothing if one is missing that a caller needs.
@@ -142,11 +158,12 @@ impl BrokenClient {
         if operation == "deleteToken" && self.broken != Some(Break::WantBodyOfDelete) {
             return Some(Map::new());
         }
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(&reply.body) else { return None };
+        let Some(Value::Object(mut members)) = self.json(&reply.body) else { return None };
         if let Some(Value::String(jwe)) = members.remove("encryptedData") {
             members.extend(self.opened(jwe)?);
         }
         let there = |name: &&str| members.get(*name).is_some_and(|value| !value.is_null());
+        let text = |name: &&str| members.get(*name).is_some_and(Value::is_string);
         let good = match self.broken {
             Some(Break::TakeAnything) => true,
             Some(Break::WantEveryMember) => needed.iter().chain(others).all(there),
@@ -162,9 +179,20 @@ impl BrokenClient {
                 }
                 needed.iter().all(there)
             }
-            _ => needed.iter().all(there),
+            Some(Break::CoerceMembers) => needed.iter().all(there),
+            _ => needed.iter().all(text),
         };
         good.then_some(members)
+    }
+
+    fn json(&self, body: &[u8]) -> Option<Value> {
+        match self.broken {
+            Some(Break::LossyUtf8) => serde_json::from_str(&String::from_utf8_lossy(body)).ok(),
+            Some(Break::IgnoreTrailing) => {
+                serde_json::Deserializer::from_slice(body).into_iter().next()?.ok()
+            }
+            _ => serde_json::from_slice(body).ok(),
+        }
     }
 
     fn opened(&self, jwe: String) -> Option<Map<String, Value>> {

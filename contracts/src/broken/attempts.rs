@@ -6,14 +6,16 @@ use super::BrokenClient;
 use super::answer::Seen;
 use super::breaks::Break;
 use super::request::Request;
-use super::wire::exchange;
+use super::wire::{Line, Lost, Reply};
 use crate::cases::Outcome;
-use crate::subject::{Call, Told};
+use crate::subject::{Call, Task, Told};
 
 /// Attempts at one request.
 const ATTEMPTS: u32 = 4;
 /// What stands for no end in those that know none: more than any case allows, and less than a server endures.
 const NO_END: u32 = 30;
+/// How long one waits who has no time-out: longer than any server of a case.
+const ENDURANCE: Duration = Duration::from_secs(20);
 /// The pause before the second attempt; it doubles from there.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -21,13 +23,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Attempts<'a> {
     client: &'a BrokenClient,
     authority: &'a str,
+    patience: Duration,
     waited: Duration,
 }
 
 impl<'a> Attempts<'a> {
-    pub(super) fn new(client: &'a BrokenClient, base_url: &'a str) -> Self {
-        let rest = base_url.strip_prefix("https://").unwrap_or(base_url);
-        Self { client, authority: rest.split('/').next().unwrap_or_default(), waited: Duration::ZERO }
+    pub(super) fn new(client: &'a BrokenClient, task: Task<'a>) -> Self {
+        let rest = task.base_url.strip_prefix("https://").unwrap_or(task.base_url);
+        let authority = rest.split('/').next().unwrap_or_default();
+        Self { client, authority, patience: task.attempt_timeout, waited: Duration::ZERO }
     }
 
     pub(super) async fn make(mut self, call: Call) -> Told {
@@ -53,7 +57,8 @@ impl<'a> Attempts<'a> {
             let shown = if self.is(Break::StaleBearer) { stale } else { bearer.as_deref() };
             let seen = self.once(request, shown, attempts, doubt).await;
             attempts += 1;
-            doubt |= matches!(seen.outcome, Outcome::NoAnswer | Outcome::Unreadable);
+            doubt |= matches!(seen.outcome, Outcome::NoAnswer | Outcome::Unreadable)
+                && !self.is(Break::ForgetDoubt);
             if refreshes < self.refreshes(request, &seen) {
                 refreshes += 1;
                 bearer = None;
@@ -87,8 +92,20 @@ impl<'a> Attempts<'a> {
 
     async fn once(&self, request: &Request, bearer: Option<&str>, attempts: u32, doubt: bool) -> Seen {
         let bytes = request.bytes(self.authority, bearer, attempts, self.client.broken);
-        let reply = exchange(&self.client.props.tls, self.authority, &bytes).await;
+        let mut reply = self.exchange(&bytes).await;
+        if self.is(Break::FollowRedirects)
+            && let Some(elsewhere) = reply.as_ref().ok().and_then(|reply| request.redirected(reply))
+        {
+            let bytes = elsewhere.bytes(self.authority, bearer, attempts, self.client.broken);
+            reply = self.exchange(&bytes).await;
+        }
         self.client.read(request, reply, doubt)
+    }
+
+    async fn exchange(&self, request: &[u8]) -> Result<Reply, Lost> {
+        let line = Line { tls: &self.client.tls, authority: self.authority, broken: self.client.broken };
+        let patience = if self.is(Break::NoTimeout) { ENDURANCE } else { self.patience };
+        line.exchange(request, patience).await
     }
 
     /// How many refreshes of the access token an answer is worth.

@@ -47,6 +47,9 @@ pub enum Break {
     TextDecides,
     TakeAnything,
     ForeignAnswerIsRefusal,
+    CoerceMembers,
+    LossyUtf8,
+    IgnoreTrailing,
     // What is done after an answer.
     RetryEverything,
     RetryNever,
@@ -66,11 +69,22 @@ pub enum Break {
     RefreshOnForbidden,
     AccessTokenPerAttempt,
     CallWithoutAccessToken,
+    RetryAfterOnlySeconds,
+    WaitForEver,
+    ForgetDoubt,
+    FollowRedirects,
+    // What is taken for an answer of D1 at all.
+    AnyCertificate,
+    NoHostname,
+    NoDates,
+    AcceptTruncated,
+    NoBodyLimit,
+    NoTimeout,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 69] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -109,6 +123,9 @@ impl Break {
         Self::TextDecides,
         Self::TakeAnything,
         Self::ForeignAnswerIsRefusal,
+        Self::CoerceMembers,
+        Self::LossyUtf8,
+        Self::IgnoreTrailing,
         Self::RetryEverything,
         Self::RetryNever,
         Self::RetryForever,
@@ -127,6 +144,16 @@ impl Break {
         Self::RefreshOnForbidden,
         Self::AccessTokenPerAttempt,
         Self::CallWithoutAccessToken,
+        Self::RetryAfterOnlySeconds,
+        Self::WaitForEver,
+        Self::ForgetDoubt,
+        Self::FollowRedirects,
+        Self::AnyCertificate,
+        Self::NoHostname,
+        Self::NoDates,
+        Self::AcceptTruncated,
+        Self::NoBodyLimit,
+        Self::NoTimeout,
     ];
 
     /// Whether it turns cases red whatever they answer: a wrong report of everything, or a wrong request. Killing one of
@@ -190,6 +217,9 @@ impl Break {
             Self::TextDecides => "the text for people is searched for words that tell what to do",
             Self::TakeAnything => "an answer without the one thing that was asked for is told as done",
             Self::ForeignAnswerIsRefusal => "a 502, a 504 or a foreign 503 is taken for a clear no",
+            Self::CoerceMembers => "the one member that matters becomes a text, whatever it is",
+            Self::LossyUtf8 => "bytes that are no text are replaced in silence",
+            Self::IgnoreTrailing => "what stands behind the object is not looked at",
             Self::RetryEverything => "everything that fails is sent again, refusals and creations too",
             Self::RetryNever => "nothing is sent again, not even where D1 asks for it",
             Self::RetryForever => "there is no end to the attempts",
@@ -208,6 +238,22 @@ impl Break {
             Self::RefreshOnForbidden => "a 403 is taken for the end of the access token",
             Self::AccessTokenPerAttempt => "each attempt fetches an access token of its own",
             Self::CallWithoutAccessToken => "the call goes out although no access token was given",
+            Self::RetryAfterOnlySeconds => "a Retry-After that is a date is not understood",
+            Self::WaitForEver => "a pause is kept however long it is",
+            Self::ForgetDoubt => {
+                "a deletion that was carried out though its answer was lost is told as failed"
+            }
+            Self::FollowRedirects => "redirections are followed, as HTTP libraries do unless told otherwise",
+            Self::AnyCertificate => "every certificate is taken for D1's",
+            Self::NoHostname => {
+                "every certificate of the right authority is taken for D1's, whatever its name"
+            }
+            Self::NoDates => "the dates of certificates are not looked at",
+            Self::AcceptTruncated => {
+                "what came before the end of the connection is taken for the whole answer"
+            }
+            Self::NoBodyLimit => "an answer is read however long it is",
+            Self::NoTimeout => "there is no time-out for an attempt",
         }
     }
 }

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::breaks::Break;
+use super::wire::Reply;
 use super::{BrokenClient, Props};
 use crate::subject::{CARD, Call, MERCHANT_ID, MERCHANT_NAME, TOKEN_ID};
 
 /// A request, before it has a bearer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) operation: &'static str,
     method: &'static str,
@@ -48,6 +49,13 @@ impl Request {
             Call::DeleteToken => ("deleteToken", "DELETE", token, None),
         };
         Some(Self { operation, method, path, body })
+    }
+
+    /// The same request to where an answer points, if it does.
+    pub(super) fn redirected(&self, reply: &Reply) -> Option<Self> {
+        let place = reply.header("location").filter(|_| (300..400).contains(&reply.status))?;
+        let (_, path) = place.strip_prefix("https://")?.split_once('/')?;
+        Some(Self { path: format!("/{path}"), ..self.clone() })
     }
 
     /// Whether a repetition of it is harmless (contract C34).

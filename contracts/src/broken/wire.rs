@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// An exchange that has not ended after so long is lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+use super::breaks::Break;
+
 /// The longest head of an answer.
 const HEAD_BYTES: usize = 16 * 1024;
 /// The longest body of an answer.
@@ -39,31 +39,38 @@ pub(super) struct Lost {
     pub(super) sent: bool,
 }
 
-/// Sends a request to `authority` (`HOST:PORT`) and reads the answer.
-pub(super) async fn exchange(
-    tls: &Arc<ClientConfig>,
-    authority: &str,
-    request: &[u8],
-) -> Result<Reply, Lost> {
-    let mut sent = false;
-    let talked = timeout(PATIENCE, talk(tls, authority, request, &mut sent)).await;
-    talked.ok().flatten().ok_or(Lost { sent })
+/// The way to D1.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) tls: &'a Arc<ClientConfig>,
+    /// `HOST:PORT`.
+    pub(super) authority: &'a str,
+    pub(super) broken: Option<Break>,
 }
 
-async fn talk(tls: &Arc<ClientConfig>, authority: &str, request: &[u8], sent: &mut bool) -> Option<Reply> {
-    let (host, _) = authority.rsplit_once(':')?;
-    let name = ServerName::try_from(host.to_owned()).ok()?;
-    let socket = TcpStream::connect(authority).await.ok()?;
-    // A request that leaves a little later is no fault.
-    let _ = socket.set_nodelay(true);
-    let mut stream = TlsConnector::from(Arc::clone(tls)).connect(name, socket).await.ok()?;
-    *sent = true;
-    stream.write_all(request).await.ok()?;
-    stream.flush().await.ok()?;
-    read_reply(&mut stream).await
+impl Line<'_> {
+    /// Sends a request and reads the answer, all within a time.
+    pub(super) async fn exchange(self, request: &[u8], patience: Duration) -> Result<Reply, Lost> {
+        let mut sent = false;
+        let talked = timeout(patience, self.talk(request, &mut sent)).await;
+        talked.ok().flatten().ok_or(Lost { sent })
+    }
+
+    async fn talk(self, request: &[u8], sent: &mut bool) -> Option<Reply> {
+        let (host, _) = self.authority.rsplit_once(':')?;
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        let socket = TcpStream::connect(self.authority).await.ok()?;
+        // A request that leaves a little later is no fault.
+        let _ = socket.set_nodelay(true);
+        let mut stream = TlsConnector::from(Arc::clone(self.tls)).connect(name, socket).await.ok()?;
+        *sent = true;
+        stream.write_all(request).await.ok()?;
+        stream.flush().await.ok()?;
+        read_reply(&mut stream, self.broken).await
+    }
 }
 
-async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin), broken: Option<Break>) -> Option<Reply> {
     let mut bytes = Vec::new();
     let (mut reply, used) = loop {
         if let Some(parsed) = parse_head(&bytes)? {
@@ -74,15 +81,22 @@ async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
         }
     };
     reply.body = bytes.split_off(used);
-    let length = match (reply.status, reply.header("content-length")) {
-        (204 | 304, _) => 0,
-        (_, Some(length)) => length.parse().ok().filter(|length| *length <= BODY_BYTES)?,
-        // Neither chunks nor bodies that end with the connection: the answer counts as lost.
-        (_, None) => return None,
+    let truncated = broken == Some(Break::AcceptTruncated);
+    let most = if broken == Some(Break::NoBodyLimit) { usize::MAX } else { BODY_BYTES };
+    let mut lengths = reply.headers.iter().filter(|(name, _)| name == "content-length");
+    let length = match (reply.status, lengths.next(), lengths.next()) {
+        (204 | 304, ..) => 0,
+        (_, Some((_, length)), None) => length.parse().ok().filter(|length| *length <= most)?,
+        // Without a length the body ends with the connection.
+        (_, None, None) if most == usize::MAX || truncated => most,
+        // Neither chunks nor bodies that end with the connection: the answer counts as lost. Nor two lengths.
+        _ => return None,
     };
     while reply.body.len() < length {
-        if stream.read_buf(&mut reply.body).await.ok()? == 0 {
-            return None;
+        match stream.read_buf(&mut reply.body).await {
+            Ok(1..) => {}
+            _ if truncated => break,
+            _ => return None,
         }
     }
     reply.body.truncate(length);
@@ -109,7 +123,7 @@ mod tests {
     use super::*;
 
     async fn read(mut bytes: &[u8]) -> Option<Reply> {
-        read_reply(&mut bytes).await
+        read_reply(&mut bytes, None).await
     }
 
     #[tokio::test]

@@ -16,6 +16,11 @@ const ESSENTIAL: [(&str, &str); 5] = [
     ("getToken", "encryptedData"),
     ("createTransaction", "encryptedData"),
 ];
+/// The member without which an answer of an operation is of no use.
+pub(crate) fn essential_of(operation: &str) -> Option<&'static str> {
+    ESSENTIAL.iter().find(|(of, _)| *of == operation).map(|(_, name)| *name)
+}
+
 /// Members of which it can be argued either way: no case is made of their absence.
 const UNDECIDED: [(&str, &str); 2] = [("getToken", "tokenId"), ("createTransaction", "transactionId")];
 /// The bounds of attempts where a client may repeat, and need not.
@@ -60,6 +65,7 @@ impl About<'_> {
             source: variant.source.iter().map(|&source| source.to_owned()).collect(),
             answers: vec![variant.turn],
             judged: false,
+            attempt_timeout_ms: None,
             expect: variant.expect,
         }
     }
@@ -111,12 +117,12 @@ impl About<'_> {
     /// The call succeeds, whatever is missing, and what it was made for is understood.
     fn tolerated(&self, rule: String, body: Map<String, Value>) -> Variant {
         let mut expect = self.expectation(Outcome::Ok, Retryable::Never, false, Count::Exactly(1));
-        if let Some((_, name)) = ESSENTIAL.iter().find(|(operation, _)| *operation == self.operation) {
-            match body.get(*name).and_then(|value| value.get("$sealed")) {
+        if let Some(name) = essential_of(self.operation) {
+            match body.get(name).and_then(|value| value.get("$sealed")) {
                 Some(Value::Object(plaintext)) => expect.result.extend(plaintext.clone()),
                 // An access token stays with the client: it shows in the call that is made with it.
-                _ if *name == "access_token" => {}
-                _ => expect.result.extend(body.get(*name).map(|value| ((*name).to_owned(), value.clone()))),
+                _ if name == "access_token" => {}
+                _ => expect.result.extend(body.get(name).map(|value| (name.to_owned(), value.clone()))),
             }
         }
         Variant {
@@ -210,7 +216,7 @@ impl About<'_> {
     }
 
     fn turn(&self, status: u16, body: Value) -> Turn {
-        Turn { status, headers: BTreeMap::new(), body: Some(body), always: false }
+        Turn { status, headers: BTreeMap::new(), body: Some(body), fault: None, always: false }
     }
 
     fn expectation(
@@ -225,6 +231,7 @@ impl About<'_> {
             outcome,
             retryable,
             ambiguous,
+            or: Vec::new(),
             attempts,
             access_tokens: own_call.then_some(Count::Exactly(1)),
             waits_at_least_ms: 0,

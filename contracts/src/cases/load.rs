@@ -14,6 +14,8 @@ use super::{Case, Count, Turn};
 const DEPTH: usize = 4;
 /// More requests than this no case expects: a bound beyond it would hold for a client that never ends.
 const MOST_REQUESTS: u32 = 20;
+/// Files that hold no cases, but what cases are made of.
+const MADE_OF: [&str; 2] = ["good.yaml", "transport.yaml"];
 /// The largest file of cases.
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -91,7 +93,8 @@ pub fn built_in_cases() -> Result<Vec<Case>, CaseError> {
     gather(files.into_iter().map(Ok))
 }
 
-/// The cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml`.
+/// The cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml` and
+/// `transport.yaml`, of which cases are made.
 ///
 /// # Errors
 /// [`CaseError`] names the file and what is wrong in it.
@@ -116,7 +119,9 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Cas
         let path = entry.map_err(fault)?.path();
         if path.is_dir() && depth > 0 {
             find(&path, depth - 1, found)?;
-        } else if path.extension().is_some_and(|ending| ending == "yaml") && !path.ends_with("good.yaml") {
+        } else if path.extension().is_some_and(|ending| ending == "yaml")
+            && !MADE_OF.iter().any(|made_of| path.ends_with(made_of))
+        {
             found.push(path);
         }
     }
@@ -141,7 +146,7 @@ fn gather(files: impl Iterator<Item = Result<(String, String), CaseError>>) -> R
 }
 
 /// YAML 1.2 without the words of 1.1, so that a code `NO` stays text; faults come without the lines around them.
-fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, CaseError> {
+pub(super) fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, CaseError> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
         let (line, column) = fault.location().map_or((1, 1), |place| (place.line(), place.column()));

@@ -49,7 +49,8 @@ pub(super) fn bye() -> String {
 
 /// A call as a line.
 pub(super) fn call(id: u64, task: Task<'_>, files: &ShimFiles, deadline_ms: u64) -> String {
-    let Task { case, base_url, call } = task;
+    let Task { case, base_url, call, attempt_timeout } = task;
+    let attempt_timeout_ms = u64::try_from(attempt_timeout.as_millis()).unwrap_or(u64::MAX);
     line(&json!({"call": {
         "id": id,
         "case": case,
@@ -58,6 +59,7 @@ pub(super) fn call(id: u64, task: Task<'_>, files: &ShimFiles, deadline_ms: u64)
         "arguments": arguments(call),
         "files": files,
         "gateway": GATEWAY,
+        "attempt_timeout_ms": attempt_timeout_ms,
         "deadline_ms": deadline_ms,
     }}))
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use d1_contracts::{
     Case, Gap, GoodAnswers, Matrix, Ran, Report, ReportedOutcome, Retryable, Side, Standing, Told,
-    built_in_cases, cases_in, derived_cases, derived_cells, documented_cells, inbound, judge_case, outbound,
+    built_in_cases, cases_in, derived_cases, documented_cells, inbound, judge_case, made_cells, outbound,
 };
 
 fn matrix_of(cases: &[Case]) -> Matrix {
@@ -29,7 +29,7 @@ fn derived_cases_follow_from_the_good_answers_and_each_has_a_cell() {
     ] {
         assert!(ids.contains(id), "{id}");
     }
-    let cells = derived_cells(&cases);
+    let cells = made_cells(&cases);
     assert_eq!(Matrix::new(&cells, &cases).gaps(), []);
     let standing = |rule: &str| {
         let cell =

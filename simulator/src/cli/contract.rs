@@ -9,15 +9,18 @@ mod stage;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Case, CaseError, Cell, GoodAnswers, Matrix, Ran, Report, RunError, Side, Subject, built_in_cases,
-    cases_in, derived_cases, derived_cells, documented_cells, inbound, outbound, run_cases,
+    Case, CaseError, Cell, GoodAnswers, Matrix, Now, Ran, Report, RunError, Side, Subject, TransportFaults,
+    built_in_cases, cases_in, derived_cases, documented_cells, inbound, made_cells, outbound, run_cases,
+    transport_cases,
 };
 
 use super::args::{Contract, ContractCommand, Run, Show};
 use super::exit::{Exit, Failure};
 use super::{print, say};
+use crate::clock::{Clock, ClockMode};
 
 pub use own_client::OwnClient;
 pub use props::contract_props;
@@ -139,23 +142,25 @@ fn cases(folder: Option<&Path>) -> Result<Vec<Case>, Failure> {
         _ => Failure::usage(error),
     })?;
     if folder.is_none() {
-        cases.extend(derived()?);
+        cases.extend(made()?);
     }
     Ok(cases)
 }
 
-/// The cases that follow from the good answers. Like those, they are built in.
-fn derived() -> Result<Vec<Case>, Failure> {
+/// The cases that follow from the good answers, and those of the faults that these can meet. Both are built in.
+fn made() -> Result<Vec<Case>, Failure> {
     let good = GoodAnswers::built_in().map_err(Failure::internal)?;
-    Ok(derived_cases(&inbound().map_err(Failure::internal)?, &good))
+    let mut cases = derived_cases(&inbound().map_err(Failure::internal)?, &good);
+    cases.extend(transport_cases(&TransportFaults::built_in().map_err(Failure::internal)?, &good));
+    Ok(cases)
 }
 
-/// The cells of a side; those of derived cases where these are run.
+/// The cells of a side; those of cases that are made where these are run.
 fn cells(side: Side, folder: Option<&Path>) -> Result<Vec<Cell>, Failure> {
     let contract = if side == Side::Inbound { inbound() } else { outbound() };
     let mut cells = documented_cells(&contract.map_err(Failure::internal)?, side);
     if side == Side::Inbound && folder.is_none() {
-        cells.extend(derived_cells(&derived()?));
+        cells.extend(made_cells(&made()?));
         cells.sort();
     }
     Ok(cells)
@@ -166,6 +171,15 @@ fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String, Failure>) ->
     fs::write(path, text()?).map_err(|fault| Failure::file("write", path, &fault))?;
     say(&format!("wrote {}", path.display()));
     Ok(())
+}
+
+/// The time on the system's clock.
+fn now() -> Now {
+    let clock = Clock::new(ClockMode::Real);
+    Arc::new(move || {
+        let since = u64::try_from(clock.now_ms()).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::from_millis(since)
+    })
 }
 
 /// Where a sandbox folder's file is.

@@ -1,13 +1,14 @@
 //! Shims made of a few lines for `sh`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Case, GoodAnswers, Limits, Ran, ReportedOutcome, Shim, ShimCommand, ShimFiles, Stage, built_in_cases,
-    inbound,
+    Case, GoodAnswers, Limits, Ran, ReportedOutcome, Shim, ShimCommand, ShimFiles, Stage, StageTls,
+    built_in_cases, inbound,
 };
 use rustls::ServerConfig;
 use rustls::server::ResolvesServerCertUsingSni;
@@ -127,9 +128,10 @@ fn stage() -> Stage {
     Stage::new(
         inbound().expect("the contract"),
         good,
-        Arc::new(tls),
+        StageTls { good: Arc::new(tls), bad: BTreeMap::new() },
         Arc::new(sealed),
         Arc::new(|_: &str| None),
+        Arc::new(|| SystemTime::UNIX_EPOCH),
     )
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use d1_client::{
     AssertionKey, Card, Client, Clock, Config, Credentials, Error, GatewayId, InvalidValue, Merchant,
@@ -11,20 +10,17 @@ use d1_client::{
     TokenId, TransactionType, TrustedRoots,
 };
 use d1_contracts::{
-    BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, ReportedOutcome, Retryable, Subject, TOKEN_ID, Task,
-    Told,
+    BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Now, ReportedOutcome, Retryable, Subject, TOKEN_ID,
+    Task, Told,
 };
 use serde_json::{Value, json};
 
 use super::file;
 
-/// Where the client's clock starts: 2026-04-22T10:00:00Z. Its pauses take no time.
-const START: Duration = Duration::from_secs(1_776_852_000);
-
 /// The client crate, with the papers of a sandbox folder.
-#[derive(Debug)]
 pub struct OwnClient {
     folder: PathBuf,
+    now: Now,
 }
 
 /// What was understood of a good answer, by the names of the contract.
@@ -34,10 +30,10 @@ impl OwnClient {
     /// A subject with the papers of the first gateway of `folder`.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self { folder: folder.to_owned(), now: super::now() }
     }
 
-    fn client(&self, url: &str, clock: Clock) -> Result<Client, Box<dyn StdError + Send + Sync>> {
+    fn client(&self, task: Task<'_>, clock: Clock) -> Result<Client, Box<dyn StdError + Send + Sync>> {
         let text = |name: &str| file(&self.folder, name);
         let kid: Value = serde_json::from_str(&text("gateway/assertion.jwk")?)?;
         let kid = kid["kid"].as_str().unwrap_or_default().to_owned();
@@ -49,7 +45,10 @@ impl OwnClient {
             d1_key: RecipientKey::from_jwk(text("d1/jwe.jwk")?.as_bytes())?,
             own_key: OwnKey::from_jwk(text("gateway/jwe.jwk")?.as_bytes())?,
         };
-        Ok(Client::new(Config::new(url, GatewayId::new("MGW_000001")?, credentials).clock(clock))?)
+        let config = Config::new(task.base_url, GatewayId::new("MGW_000001")?, credentials)
+            .attempt_timeout(task.attempt_timeout)
+            .connect_timeout(task.attempt_timeout / 2);
+        Ok(Client::new(config.clock(clock))?)
     }
 }
 
@@ -60,9 +59,10 @@ impl Subject for OwnClient {
 
     fn call<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Told, String>> {
         Box::pin(async move {
-            let start = SystemTime::UNIX_EPOCH + START;
+            // Its pauses take no time.
+            let start = (self.now)();
             let clock = Clock::skipping(start);
-            let outcome = match self.client(task.base_url, clock.clone()) {
+            let outcome = match self.client(task, clock.clone()) {
                 Ok(client) => make(&client, task.call).await,
                 // A client that cannot be made has sent nothing.
                 Err(_) => return Ok(told(ReportedOutcome::NotSent, 0)),

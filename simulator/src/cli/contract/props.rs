@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use d1_contracts::Props;
 use rustls::ClientConfig;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -30,7 +32,7 @@ pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Syn
     let gateway_id = sandbox.gateway(None).map_err(|failure| failure.error)?;
     let d1 = PublicKey::read(&text("d1/jwe.jwk")?, Use::Encryption)?;
     let own = OwnKey::read(&text("gateway/jwe.jwk")?)?;
-    let tls = tls(folder)?;
+    let (tls, trust) = tls(folder)?;
     let (clock, gateway) = (Clock::new(ClockMode::Real), gateway_id.clone());
     let sign = move || {
         let made = assertion(&sandbox, &gateway, LIFE, clock.now().at);
@@ -38,17 +40,24 @@ pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Syn
     };
     let sealed = move |plaintext: &str| seal(plaintext.as_bytes(), &d1).map_err(|fault| fault.to_string());
     let opened = move |jwe: &str| open(jwe, &own).ok().map(|plaintext| plaintext.to_vec());
-    Ok(Props { gateway_id, tls, sign: Arc::new(sign), seal: Arc::new(sealed), open: Arc::new(opened) })
+    let (sign, seal, open) = (Arc::new(sign), Arc::new(sealed), Arc::new(opened));
+    Ok(Props { gateway_id, tls, trust, sign, seal, open, now: super::now() })
 }
 
-fn tls(folder: &Path) -> Result<Arc<ClientConfig>, Box<dyn Error + Send + Sync>> {
+/// The gateway's side of TLS, and who judges D1's in it.
+type ClientTls = (Arc<ClientConfig>, Arc<dyn ServerCertVerifier>);
+
+fn tls(folder: &Path) -> Result<ClientTls, Box<dyn Error + Send + Sync>> {
     let text = |name: &str| file(folder, name);
     let certificate = CertificateDer::from_pem_slice(text("gateway/client.pem")?.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(text("gateway/client.key")?.as_bytes())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let roots = Arc::new(roots(&text("ca/server-ca.pem")?, "the authority of D1")?);
+    let trust =
+        WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build()?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots(&text("ca/server-ca.pem")?, "the authority of D1")?)
+        .with_root_certificates(roots)
         .with_client_auth_cert(vec![certificate], key)?;
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), trust))
 }

@@ -1,0 +1,420 @@
+//! What a case answers, request by request, and what has passed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustls::ServerConfig;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::bearers::Bearers;
+use super::delivery::{Delivered, Step, Then};
+use super::http::{self, Request};
+use super::{Exchange, Stage, refuses};
+use crate::cases::{
+    Case, ConnectionFault, Edit, End, Fault, Instead, Piece, TlsFault, Turn, Unanswered, bytes_of,
+    essential_of,
+};
+
+/// Requests and connections that are answered in one case; whoever makes more is cut off.
+const EXCHANGES: usize = 64;
+/// How late an answer is that comes late: several times the patience that a client is asked for.
+const LATE: Duration = Duration::from_secs(2);
+
+/// A case that is being played.
+pub(super) struct Script {
+    stage: Stage,
+    case: Case,
+    origin: String,
+    passed: Mutex<Passed>,
+    /// Answers that are being written.
+    under_way: watch::Sender<usize>,
+    port: watch::Sender<Port>,
+}
+
+/// Whether the server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Port {
+    Open,
+    Closing,
+    Closed,
+}
+
+#[derive(Default)]
+struct Passed {
+    exchanges: Vec<Exchange>,
+    bearers: Bearers,
+    /// An access token was given out.
+    token_given: bool,
+}
+
+/// What a request is answered with.
+pub(super) struct Reply {
+    /// The place of the exchange.
+    pub(super) number: usize,
+    pub(super) steps: Vec<Step>,
+    pub(super) then: Then,
+    /// Before it leaves nobody listens any more.
+    pub(super) closes_the_port: bool,
+}
+
+impl Script {
+    pub(super) fn new(stage: Stage, case: Case, origin: &str) -> Self {
+        Self {
+            stage,
+            case,
+            origin: origin.to_owned(),
+            passed: Mutex::default(),
+            under_way: watch::Sender::default(),
+            port: watch::Sender::new(Port::Open),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Passed> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.lock().exchanges.clone()
+    }
+
+    /// Waits until no answer is under way. One that is stuck, and the server's end, are seen in `written`.
+    pub(super) async fn rest(&self, most: Duration) {
+        let _ = timeout(most, self.under_way.subscribe().wait_for(|count| *count == 0)).await;
+    }
+
+    pub(super) fn tls(&self, fault: Option<TlsFault>) -> Arc<ServerConfig> {
+        let bad = fault.and_then(|fault| self.stage.tls.bad.get(&fault));
+        Arc::clone(bad.unwrap_or(&self.stage.tls.good))
+    }
+
+    /// Whether the case is about the token endpoint, so that its faults befall the first connection already.
+    fn from_the_start(&self) -> bool {
+        self.case.operation() == "getAccessToken"
+    }
+
+    pub(super) fn refuses_from_the_start(&self) -> bool {
+        let refuses = refuses(&self.case) && self.from_the_start();
+        if refuses {
+            self.note_given(&mut self.lock(), Fault::Connection(ConnectionFault::Refused).to_string());
+        }
+        refuses
+    }
+
+    pub(super) fn port(&self) -> watch::Receiver<Port> {
+        self.port.subscribe()
+    }
+
+    pub(super) fn port_is_closed(&self) {
+        self.port.send_replace(Port::Closed);
+    }
+
+    /// Closes the port, and comes back when it is closed.
+    pub(super) async fn close_port(&self) {
+        self.port.send_if_modified(|port| {
+            let open = *port == Port::Open;
+            if open {
+                *port = Port::Closing;
+            }
+            open
+        });
+        // The sender lives as long as this script.
+        let _ = self.port.subscribe().wait_for(|port| *port == Port::Closed).await;
+    }
+
+    /// The fault that befalls a new connection.
+    pub(super) fn greeting(&self) -> Option<Fault> {
+        let turn = self.before_requests()?;
+        let mut passed = self.lock();
+        let given = passed.exchanges.iter().filter(|one| one.is_connection()).count();
+        let due = (passed.token_given || self.from_the_start()) && (turn.always || given == 0);
+        if !due || passed.exchanges.len() >= EXCHANGES {
+            return None;
+        }
+        let fault = turn.fault.clone()?;
+        self.note_given(&mut passed, fault.to_string());
+        Some(fault)
+    }
+
+    fn before_requests(&self) -> Option<&Turn> {
+        self.case.answers.iter().find(|turn| turn.fault.as_ref().is_some_and(Fault::is_before_requests))
+    }
+
+    fn note_given(&self, passed: &mut Passed, fault: String) {
+        passed.exchanges.push(Exchange {
+            operation: self.case.operation().to_owned(),
+            fault: Some(fault),
+            written: true,
+            ..Exchange::nothing()
+        });
+    }
+
+    /// What cannot be answered is a fault of the client all the same.
+    pub(super) fn note_no_request(&self) {
+        let fault = "request: expected a whole one of HTTP/1.1, with content-length and not pipelined";
+        let request_faults = vec![fault.to_owned()];
+        self.lock().exchanges.push(Exchange { request_faults, ..Exchange::nothing() });
+    }
+
+    /// A request on a connection on which nobody can know where an answer begins.
+    pub(super) fn note_reuse(&self, number: usize) {
+        let fault = "request: expected on another connection than that of an answer without a clear end";
+        self.lock().exchanges[number].request_faults.push(fault.to_owned());
+    }
+
+    pub(super) fn delivered(&self, number: usize, delivered: Delivered) {
+        let exchange = &mut self.lock().exchanges[number];
+        exchange.written = delivered != Delivered::Partly;
+        if delivered == Delivered::Swallowed {
+            let fault =
+                "answer: expected to be left before its end, which never comes; the client has no bound";
+            exchange.request_faults.push(fault.to_owned());
+        }
+        self.under_way.send_modify(|count| *count -= 1);
+    }
+
+    /// Takes the next turn for a request. Nothing if there were too many.
+    pub(super) fn answer(&self, request: &Request) -> Option<Reply> {
+        let contract = &self.stage.contract;
+        let matched = contract.operation(&request.method, &request.path);
+        let operation = matched.map_or("", |matched| matched.operation.id()).to_owned();
+        let mut request_faults = self.request_faults(request);
+        let mut passed = self.lock();
+        if passed.exchanges.len() >= EXCHANGES {
+            return None;
+        }
+        let of_operation = |one: &&Exchange| one.operation == operation && !one.is_connection();
+        let before = passed.exchanges.iter().filter(of_operation).count();
+        let turn = self.turn(&operation, before);
+        let body = self.body(&turn, before + 1);
+        let mut headers = headers(&turn, body.is_some());
+        if let Some(correlation) = request.header("x-correlation-id") {
+            headers.insert("x-correlation-id".to_owned(), correlation.to_owned());
+        }
+        let body = body.unwrap_or_default();
+        let issues = operation == "getAccessToken" && turn.status == 200;
+        let moves = issues && self.before_requests().is_some();
+        if moves {
+            headers.insert("connection".to_owned(), "close".to_owned());
+        }
+        request_faults.extend(passed.bearers.fault(request));
+        passed.bearers.keep(request, turn.status, &body);
+        passed.token_given |= issues;
+        let pairs: Vec<(String, String)> = headers.clone().into_iter().collect();
+        let judged = contract.judge_answer(&operation, turn.status, &pairs, &body);
+        let fault = turn.fault.as_ref().map(ToString::to_string);
+        let answer_faults = if fault.is_some() { Vec::new() } else { judged.err().unwrap_or_default() };
+        let (status, number) = (turn.shown_status(), passed.exchanges.len());
+        passed.exchanges.push(Exchange {
+            operation: operation.clone(),
+            method: request.method.clone(),
+            request_faults,
+            status,
+            body: body.clone(),
+            answer_faults: answer_faults.iter().map(ToString::to_string).collect(),
+            fault,
+            written: false,
+        });
+        self.under_way.send_modify(|count| *count += 1);
+        let closes_the_port = issues && refuses(&self.case);
+        if closes_the_port {
+            self.note_given(&mut passed, Fault::Connection(ConnectionFault::Refused).to_string());
+        }
+        let (steps, then) = self.steps(&operation, &turn, headers, body);
+        let then = if moves && then == Then::Keep { Then::Close } else { then };
+        Some(Reply { number, steps, then, closes_the_port })
+    }
+
+    fn turn(&self, operation: &str, before: usize) -> Turn {
+        let good = || self.stage.good(operation).cloned().unwrap_or_else(no_route);
+        if operation != self.case.operation() {
+            return good();
+        }
+        let of_requests = |turn: &&Turn| !turn.fault.as_ref().is_some_and(Fault::is_before_requests);
+        let scripted = self.case.answers.iter().filter(of_requests).nth(before).cloned();
+        let endless =
+            || self.case.answers.iter().filter(of_requests).next_back().filter(|turn| turn.always).cloned();
+        scripted.or_else(endless).unwrap_or_else(good)
+    }
+
+    /// An answer as steps.
+    fn steps(
+        &self,
+        operation: &str,
+        turn: &Turn,
+        mut headers: BTreeMap<String, String>,
+        body: Vec<u8>,
+    ) -> (Vec<Step>, Then) {
+        let whole = |status, headers: &_, body: &_| vec![Step::Bytes(http::answer(status, headers, body))];
+        match &turn.fault {
+            None
+            | Some(Fault::Connection(_) | Fault::Tls(_) | Fault::Unanswered(Unanswered::ResetUnread)) => {
+                (whole(turn.status, &headers, &body), Then::Keep)
+            }
+            Some(Fault::Unanswered(unanswered)) => match unanswered {
+                Unanswered::Closed => (Vec::new(), Then::Close),
+                Unanswered::Late => {
+                    let mut steps = vec![Step::Wait(LATE)];
+                    steps.extend(whole(turn.status, &headers, &body));
+                    (steps, Then::Keep)
+                }
+                Unanswered::ClosedWhenIdle => (whole(turn.status, &headers, &body), Then::Close),
+                Unanswered::Reset | Unanswered::ResetUnread => (Vec::new(), Then::Reset),
+            },
+            Some(Fault::Bytes(pieces)) => pieces_of(pieces, turn.status, &body),
+            Some(Fault::Body(edit)) => {
+                let body = edited(edit, operation, body);
+                headers.extend(edit.headers.clone());
+                (whole(turn.status, &headers, &body), Then::Keep)
+            }
+            Some(Fault::Instead(Instead { headers: other, .. })) => {
+                for (name, value) in other {
+                    match self.value(value) {
+                        value if value.is_empty() => drop(headers.remove(name)),
+                        value => drop(headers.insert(name.clone(), value)),
+                    }
+                }
+                (whole(turn.shown_status(), &headers, &body), Then::Keep)
+            }
+        }
+    }
+
+    /// The value of a header, with what cannot stand in a file.
+    fn value(&self, value: &str) -> String {
+        let shift = value.strip_prefix("{now").and_then(|rest| rest.strip_suffix('}'));
+        let Some(seconds) = shift.and_then(|shift| shift.parse::<i64>().ok()) else {
+            return value.replace("{origin}", &self.origin);
+        };
+        let now = (self.stage.now)();
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        let moment = if seconds < 0 { now.checked_sub(by) } else { now.checked_add(by) };
+        httpdate::fmt_http_date(moment.unwrap_or(UNIX_EPOCH))
+    }
+
+    fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
+        let mut body = turn.body.clone()?;
+        self.fill_in(&mut body, number);
+        Some(body.to_string().into_bytes())
+    }
+
+    /// Puts in what cannot stand in a file. `number` counts the answers of the operation.
+    fn fill_in(&self, value: &mut Value, number: usize) {
+        let sealed = value.get("$sealed").map(ToString::to_string);
+        if let Some(plaintext) = sealed {
+            // A plaintext that cannot be sealed leaves a text that no contract allows, so that the case fails.
+            *value =
+                (self.stage.seal)(&plaintext).unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
+        } else if let Some(Value::String(text)) = value.get("$numbered") {
+            *value = format!("{text}{number}").into();
+        } else if let Value::Object(members) = value {
+            members.values_mut().for_each(|member| self.fill_in(member, number));
+        }
+    }
+
+    /// The request against the contract, and the card inside it.
+    fn request_faults(&self, request: &Request) -> Vec<String> {
+        let contract = &self.stage.contract;
+        let judged = contract.judge_request(&request.method, &request.path, &request.headers, &request.body);
+        let operation = judged.as_ref().map_or("", |operation| operation).to_owned();
+        let mut faults = judged.err().unwrap_or_default();
+        if operation == "createToken" {
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let jwe = body.get("encryptedData").and_then(Value::as_str).unwrap_or_default();
+            match (self.stage.open)(jwe) {
+                Some(card) => {
+                    faults
+                        .extend(contract.judge_plaintext("CardCredentials", &card).err().unwrap_or_default());
+                }
+                None => return vec!["request encryptedData: expected a JWE that D1's key opens".to_owned()],
+            }
+        }
+        faults.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl Exchange {
+    fn nothing() -> Self {
+        Self {
+            operation: String::new(),
+            method: String::new(),
+            request_faults: Vec::new(),
+            status: 0,
+            body: Vec::new(),
+            answer_faults: Vec::new(),
+            fault: None,
+            written: false,
+        }
+    }
+
+    /// A connection on which no request could come.
+    #[must_use]
+    pub fn is_connection(&self) -> bool {
+        self.method.is_empty() && self.fault.is_some()
+    }
+}
+
+/// The pieces of an answer as steps.
+fn pieces_of(pieces: &[Piece], status: u16, body: &[u8]) -> (Vec<Step>, Then) {
+    let filled = |text: &str| fill(text, status, body);
+    let (mut steps, mut then) = (Vec::new(), Then::Spoil);
+    for piece in pieces {
+        match piece {
+            Piece::Say(text) => steps.push(Step::Bytes(filled(text))),
+            Piece::Repeat { text, times } => steps.push(Step::Repeat(filled(text), *times)),
+            Piece::Endless(text) => steps.push(Step::Endless(filled(text))),
+            Piece::Drip(text) => steps.push(Step::Drip(filled(text))),
+            Piece::End(End::Close) => then = Then::Close,
+            Piece::End(End::Cut) => then = Then::Cut,
+            Piece::End(End::Reset) => then = Then::Reset,
+        }
+    }
+    (steps, then)
+}
+
+/// The bytes of a text with `{status}`, `{length}` and `{body}` filled in.
+fn fill(text: &str, status: u16, body: &[u8]) -> Vec<u8> {
+    let text = text.replace("{status}", &status.to_string()).replace("{length}", &body.len().to_string());
+    let mut parts = text.split("{body}");
+    let mut bytes = parts.next().map(bytes_of).unwrap_or_default();
+    for part in parts {
+        bytes.extend_from_slice(body);
+        bytes.extend(bytes_of(part));
+    }
+    bytes
+}
+
+fn edited(edit: &Edit, operation: &str, body: Vec<u8>) -> Vec<u8> {
+    let essential = essential_of(operation).unwrap_or_default();
+    let bytes = |text: &Option<String>| {
+        text.as_ref().map(|text| bytes_of(&text.replace("{essential}", essential))).unwrap_or_default()
+    };
+    let mut edited = bytes(&edit.before);
+    match &edit.instead {
+        Some(_) => edited.extend(bytes(&edit.instead)),
+        None if edit.member.is_some() => {
+            edited.push(b'{');
+            edited.extend(bytes(&edit.member));
+            edited.push(b',');
+            edited.extend(body.strip_prefix(b"{").unwrap_or(&body));
+        }
+        None => edited.extend(body),
+    }
+    edited.extend(bytes(&edit.behind));
+    edited
+}
+
+/// The answer to a request of no operation (contract C32).
+fn no_route() -> Turn {
+    let body = serde_json::json!({"errorCode": "RESOURCE_NOT_FOUND", "error": "No such resource"});
+    Turn { status: 404, headers: BTreeMap::new(), body: Some(body), fault: None, always: false }
+}
+
+fn headers(turn: &Turn, has_body: bool) -> BTreeMap<String, String> {
+    let mut headers = turn.headers.clone();
+    if has_body {
+        headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
+    }
+    headers
+}
