@@ -6,7 +6,7 @@ mod attempts;
 mod breaks;
 mod request;
 mod trust;
-mod wire;
+pub(crate) mod wire;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

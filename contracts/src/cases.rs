@@ -3,13 +3,15 @@
 
 mod derived;
 mod fault;
-mod load;
+pub(crate) mod load;
 mod transport;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::matrix::Planned;
 
 pub use derived::derived_cases;
 pub(crate) use derived::essential_of;
@@ -198,11 +200,17 @@ impl std::fmt::Display for Count {
     }
 }
 
+impl Planned for Case {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Case {
     /// The id of the case's cell.
     #[must_use]
     pub fn cell(&self) -> &str {
-        self.id.rsplit_once('/').map_or("", |(cell, _)| cell)
+        Planned::cell(self)
     }
 
     /// The operation that the case is about.

@@ -31,6 +31,7 @@ mod json;
 mod judge;
 mod matrix;
 mod operation;
+mod receiver;
 mod report;
 mod runner;
 mod sabotage;
@@ -41,7 +42,7 @@ mod standing;
 mod subject;
 mod verdict;
 
-pub use broken::{Break, BrokenClient, Props, Sign};
+pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Edit, End, Ending, Expectation, Fault as AnswerFault,
     GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
@@ -52,12 +53,19 @@ pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
 pub use judge::{Contract, Matched, inbound, outbound};
-pub use matrix::{Gap, Matrix, Share};
+pub use matrix::{Gap, Matrix, Planned, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
+pub use receiver::{
+    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, GatewayKey, KeyError, NotRun,
+    Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase, ReceiverCredentials, ReceiverRan, ReceiverUrl,
+    Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError, judge_receiver_case,
+    receiver_cases, receiver_cases_in, receiver_report, run_receiver_case, run_receiver_cases,
+    sabotage_receivers,
+};
 pub use report::{DISCLAIMER, Report};
-pub use runner::{Ran, RunError, run_case, run_cases};
-pub use sabotage::{KillMatrix, sabotage};
-pub use shim::{CommandError, Limits, Shim, ShimCommand, ShimError, ShimFiles};
+pub use runner::{Ran, RunError, Shows, run_case, run_cases};
+pub use sabotage::{Defect, KillMatrix, sabotage};
+pub use shim::{CommandError, Limits, ProbeCommand, ProbeError, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Now, Open, Play, Seal, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};

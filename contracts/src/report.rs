@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::cells::{Family, Shown};
 use crate::matrix::{Gap, Matrix, Share};
-use crate::runner::Ran;
-use crate::sabotage::KillMatrix;
+use crate::receiver::NotRun;
+use crate::runner::{Ran, Shows};
+use crate::sabotage::{Defect, KillMatrix};
 use crate::stage::Exchange;
 use crate::standing::Standing;
 
@@ -25,20 +26,29 @@ pub struct Report {
     matrix: Matrix,
     planned: usize,
     ran: Vec<Ran>,
-    kills: Option<KillMatrix>,
+    /// The cases that notice a fault, where that was looked into.
+    kills: Option<BTreeSet<String>>,
+    not_run: Vec<NotRun>,
 }
 
 impl Report {
     /// A report of what was run of the planned cases; `matrix` holds all cells and cases that the run was to cover.
     #[must_use]
     pub fn new(client: &str, matrix: Matrix, planned: usize, ran: Vec<Ran>) -> Self {
-        Self { client: client.to_owned(), matrix, planned, ran, kills: None }
+        Self { client: client.to_owned(), matrix, planned, ran, kills: None, not_run: Vec::new() }
     }
 
     /// Cites the fourth witness: a kill matrix of the cases that were run. Without one nothing is proven.
     #[must_use]
-    pub fn with_kills(mut self, kills: KillMatrix) -> Self {
-        self.kills = Some(kills);
+    pub fn with_kills<B: Defect>(mut self, kills: &KillMatrix<B>) -> Self {
+        self.kills = Some(kills.killing().map(str::to_owned).collect());
+        self
+    }
+
+    /// Names the cases that could not be run, and what they need.
+    #[must_use]
+    pub fn with_not_run(mut self, not_run: Vec<NotRun>) -> Self {
+        self.not_run = not_run;
         self
     }
 
@@ -59,15 +69,17 @@ impl Report {
         self.matrix.gaps()
     }
 
+    /// The cases that passed and have shown what their cell is about.
     fn passed(&self) -> BTreeSet<&str> {
-        let passed = self.ran.iter().filter(|ran| ran.verdict.passed());
+        let passed = self.ran.iter().filter(|ran| ran.verdict.passed() && ran.shows != Shows::OtherAnswer);
         passed.map(|ran| ran.case.id.as_str()).collect()
     }
 
     /// The cases that passed and that a client with a fault of their kind does not.
     fn proven(&self) -> BTreeSet<&str> {
-        let kills = |case: &str| self.kills.as_ref().is_some_and(|kills| kills.kills(case));
-        self.passed().into_iter().filter(|case| kills(case)).collect()
+        let kills = |case: &str| self.kills.as_ref().is_some_and(|kills| kills.contains(case));
+        let whole = self.ran.iter().filter(|ran| ran.verdict.passed() && ran.shows == Shows::Cell);
+        whole.map(|ran| ran.case.id.as_str()).filter(|case| kills(case)).collect()
     }
 
     /// The share of cells whose cases all passed, for each family and standing.
@@ -94,7 +106,9 @@ impl Report {
     #[must_use]
     pub fn text(&self) -> String {
         let (passed, proven) = (self.passed(), self.proven());
-        let ran: BTreeSet<&str> = self.ran.iter().map(|ran| ran.case.id.as_str()).collect();
+        let failed: BTreeSet<&str> = self.failed().map(|ran| ran.case.id.as_str()).collect();
+        let others = self.ran.iter().filter(|ran| ran.verdict.passed() && ran.shows == Shows::OtherAnswer);
+        let others: BTreeSet<&str> = others.map(|ran| ran.case.id.as_str()).collect();
         let mut text = format!("{DISCLAIMER}\n\nclient: {}\n\n", self.client);
         let mut operation = String::new();
         for (cell, cases) in self.matrix.rows() {
@@ -111,8 +125,9 @@ impl Report {
                     let proven = cases.iter().all(|case| proven.contains(case.as_str()));
                     if proven { "proven" } else { "seen" }
                 }
-                _ if !cases.iter().any(|case| ran.contains(case.as_str())) => "not run",
-                _ => "FAILED",
+                _ if cases.iter().any(|case| failed.contains(case.as_str())) => "FAILED",
+                _ if cases.iter().any(|case| others.contains(case.as_str())) => "other",
+                _ => "not run",
             };
             let shown = match &cell.shown {
                 Shown::Answer { status, code } => format!("{status} {}", code.as_deref().unwrap_or("-")),
@@ -130,6 +145,12 @@ impl Report {
             for one in &ran.exchanges {
                 let _ = writeln!(text, "  saw {} -> {}", named(one), one.status);
             }
+        }
+        for id in others {
+            let _ = writeln!(text, "\nother: {id}: passed with another right answer than that of its cell");
+        }
+        for NotRun { case, needs } in &self.not_run {
+            let _ = writeln!(text, "\nnot run: {case}: needs {needs}");
         }
         for gap in self.gaps() {
             let _ = writeln!(text, "\ngap: {gap}");
@@ -188,11 +209,13 @@ impl Report {
                 "cell": ran.case.cell(),
                 "passed": ran.verdict.passed(),
                 "proven": proven_cases.contains(ran.case.id.as_str()),
+                "shows": ran.shows.word(),
                 "faults": faults.collect::<serde_json::Map<_, _>>(),
                 "outcome": ran.told.as_ref().map(|told| told.outcome.presentable()),
                 "exchanges": saw.collect::<Vec<_>>(),
             })
         });
+        let not_run = self.not_run.iter().map(|one| json!({"id": one.case, "needs": one.needs}));
         json!({
             "version": 1,
             "catalogue": env!("CARGO_PKG_VERSION"),
@@ -205,6 +228,7 @@ impl Report {
             "transport": of_family(Family::Transport),
             "gaps": self.gaps().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "cases": cases.collect::<Vec<_>>(),
+            "notRun": not_run.collect::<Vec<_>>(),
         })
     }
 
@@ -226,6 +250,11 @@ impl Report {
             let mut case = TestCase::new(ran.case.id.clone(), status);
             case.set_classname(ran.case.cell()).set_system_out(saw.collect::<Vec<_>>().join("\n"));
             suite.add_test_case(case);
+        }
+        for NotRun { case, needs } in &self.not_run {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("needs {needs}"));
+            suite.add_test_case(TestCase::new(case.clone(), status));
         }
         let mut report = quick_junit::Report::new(format!("D1 contract suite: {}", self.client));
         report.add_test_suite(suite);

@@ -1,7 +1,7 @@
 //! The fourth witness: which case notices which broken client. A case that every broken client passes proves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::broken::{Break, BrokenClient, Props};
 use crate::cases::Case;
+use crate::matrix::Planned;
 use crate::report::DISCLAIMER;
 use crate::runner::{RunError, run_case};
 use crate::stage::Stage;
@@ -17,30 +18,54 @@ use crate::stage::Stage;
 /// the machine.
 const AT_ONCE: usize = 24;
 
-/// Every broken client against every case.
+/// A fault that is put into a client or a receiver on purpose. Its name is what `Display` shows.
+pub trait Defect: Copy + Ord + fmt::Display {
+    /// What is broken: a client, or something else.
+    const WHO: &'static str;
+
+    /// The fault in words.
+    fn fault(self) -> &'static str;
+
+    /// It turns cases red whatever they are about, so that this proves nothing of a case.
+    fn is_blunt(self) -> bool;
+}
+
+impl Defect for Break {
+    const WHO: &'static str = "client";
+
+    fn fault(self) -> &'static str {
+        Self::fault(self)
+    }
+
+    fn is_blunt(self) -> bool {
+        Self::is_blunt(self)
+    }
+}
+
+/// Every broken client, or receiver, against every case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KillMatrix {
+pub struct KillMatrix<B: Defect = Break> {
     /// For each broken client the cases that turned red.
-    pub by_break: BTreeMap<Break, BTreeSet<String>>,
+    pub by_break: BTreeMap<B, BTreeSet<String>>,
     /// For each case the broken clients that turned it red.
-    pub by_case: BTreeMap<String, BTreeSet<Break>>,
+    pub by_case: BTreeMap<String, BTreeSet<B>>,
     /// The cases that the baseline fails, each with what is wrong: that a broken client fails them too shows nothing, and
     /// no kill of theirs is counted.
     pub unsound: BTreeMap<String, String>,
 }
 
-impl KillMatrix {
+impl<B: Defect> KillMatrix<B> {
     /// A matrix of these broken clients and cases. `red` holds who failed what and why; `None` is the baseline.
     #[must_use]
-    pub fn new(
-        breaks: &[Break],
-        cases: &[Case],
-        red: impl IntoIterator<Item = (Option<Break>, String, String)>,
+    pub fn new<C: Planned>(
+        breaks: &[B],
+        cases: &[C],
+        red: impl IntoIterator<Item = (Option<B>, String, String)>,
     ) -> Self {
         let (baseline, broken): (Vec<_>, Vec<_>) = red.into_iter().partition(|(client, ..)| client.is_none());
         let mut matrix = Self {
             by_break: breaks.iter().map(|one| (*one, BTreeSet::new())).collect(),
-            by_case: cases.iter().map(|case| (case.id.clone(), BTreeSet::new())).collect(),
+            by_case: cases.iter().map(|case| (case.id().to_owned(), BTreeSet::new())).collect(),
             unsound: baseline.into_iter().map(|(_, case, fault)| (case, fault)).collect(),
         };
         for (client, case, _) in broken {
@@ -52,7 +77,7 @@ impl KillMatrix {
     }
 
     /// The broken clients that pass every case.
-    pub fn survivors(&self) -> impl Iterator<Item = Break> {
+    pub fn survivors(&self) -> impl Iterator<Item = B> {
         self.by_break.iter().filter(|(_, cases)| cases.is_empty()).map(|(one, _)| *one)
     }
 
@@ -60,6 +85,11 @@ impl KillMatrix {
     #[must_use]
     pub fn kills(&self, case: &str) -> bool {
         self.by_case.get(case).is_some_and(|killed| killed.iter().any(|one| !one.is_blunt()))
+    }
+
+    /// The cases that notice a fault that has to do with what they show.
+    pub fn killing(&self) -> impl Iterator<Item = &str> {
+        self.by_case.keys().map(String::as_str).filter(|case| self.kills(case))
     }
 
     /// The cases that notice blunt faults at most.
@@ -70,7 +100,8 @@ impl KillMatrix {
     /// For people: who was killed how often, then what is wrong.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = format!("{DISCLAIMER}\n\nbroken client             killed by\n");
+        let who = format!("broken {}", B::WHO);
+        let mut text = format!("{DISCLAIMER}\n\n{who:<25} killed by\n");
         for (one, cases) in &self.by_break {
             let mark = if one.is_blunt() { " (blunt)" } else { "" };
             // Writing to a String does not fail, here and below.
@@ -80,17 +111,18 @@ impl KillMatrix {
             let _ = writeln!(text, "\nsurvivor: {one}: no case notices that {}", one.fault());
         }
         for (case, fault) in &self.unsound {
-            let _ = writeln!(text, "\nunsound: {case}: the client without a fault fails it: {fault}");
+            let _ = writeln!(text, "\nunsound: {case}: the {} without a fault fails it: {fault}", B::WHO);
         }
         for case in self.idle().filter(|case| !self.unsound.contains_key(*case)) {
-            let _ = writeln!(text, "\nidle: {case}: kills no broken client but blunt ones");
+            let _ = writeln!(text, "\nidle: {case}: kills no broken {} but blunt ones", B::WHO);
         }
         let (survivors, idle) = (self.survivors().count(), self.idle().count());
         let (breaks, cases) = (self.by_break.len(), self.by_case.len());
         let _ = write!(
             text,
-            "\n{} of {breaks} broken clients killed; {} of {cases} cases kill one that is not blunt",
+            "\n{} of {breaks} broken {}s killed; {} of {cases} cases kill one that is not blunt",
             breaks - survivors,
+            B::WHO,
             cases - idle
         );
         text

@@ -9,7 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Case, Count, Turn};
+use crate::matrix::Planned;
 
+/// The folder of the receiver cases.
+pub(crate) const OUTBOUND: &str = "outbound";
 /// The deepest folder below the cases.
 const DEPTH: usize = 4;
 /// More requests than this no case expects: a bound beyond it would hold for a client that never ends.
@@ -90,19 +93,26 @@ pub fn built_in_cases() -> Result<Vec<Case>, CaseError> {
         ("inbound/deleteToken.yaml", include_str!("../../cases/inbound/deleteToken.yaml")),
     ];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    gather(files.into_iter().map(Ok))
+    gather(files.into_iter().map(Ok), check)
 }
 
-/// The cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml` and
-/// `transport.yaml`, of which cases are made.
+/// The cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml` and `transport.yaml`, of which cases
+/// are made, and what is below `outbound`, which are [receiver cases](crate::receiver_cases_in).
 ///
 /// # Errors
 /// [`CaseError`] names the file and what is wrong in it.
 pub fn cases_in(folder: &Path) -> Result<Vec<Case>, CaseError> {
-    let mut paths = Vec::new();
-    find(folder, DEPTH, &mut paths)?;
-    paths.sort();
-    gather(paths.into_iter().map(|path| {
+    let mut paths = find(folder)?;
+    paths.retain(|path| !path.starts_with(folder.join(OUTBOUND)));
+    gather(read_files(folder, paths), check)
+}
+
+/// The text of each file, by its name below the folder.
+pub(crate) fn read_files(
+    folder: &Path,
+    paths: Vec<PathBuf>,
+) -> impl Iterator<Item = Result<(String, String), CaseError>> {
+    paths.into_iter().map(move |path| {
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         let fault = |source| CaseError::Io { path: path.clone(), source };
         if fs::metadata(&path).map_err(fault)?.len() > MAX_BYTES {
@@ -110,15 +120,23 @@ pub fn cases_in(folder: &Path) -> Result<Vec<Case>, CaseError> {
             return Err(CaseError::Shape { file: name, line: 1, column: 1, reason });
         }
         Ok((name, fs::read_to_string(&path).map_err(fault)?))
-    }))
+    })
 }
 
-fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaseError> {
+/// The files of cases in a folder and its folders.
+pub(crate) fn find(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
+    let mut paths = Vec::new();
+    find_below(folder, DEPTH, &mut paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn find_below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaseError> {
     let fault = |source| CaseError::Io { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(fault)? {
         let path = entry.map_err(fault)?.path();
         if path.is_dir() && depth > 0 {
-            find(&path, depth - 1, found)?;
+            find_below(&path, depth - 1, found)?;
         } else if path.extension().is_some_and(|ending| ending == "yaml")
             && !MADE_OF.iter().any(|made_of| path.ends_with(made_of))
         {
@@ -128,20 +146,24 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Cas
     Ok(())
 }
 
-fn gather(files: impl Iterator<Item = Result<(String, String), CaseError>>) -> Result<Vec<Case>, CaseError> {
+/// All cases of files, in the order of their ids.
+pub(crate) fn gather<C: DeserializeOwned + Planned>(
+    files: impl Iterator<Item = Result<(String, String), CaseError>>,
+    check: impl Fn(&C) -> Result<(), String>,
+) -> Result<Vec<C>, CaseError> {
     let (mut cases, mut ids) = (Vec::new(), BTreeSet::new());
     for file in files {
         let (name, text) = file?;
-        for case in read::<Vec<Case>>(&text, &name)? {
+        for case in read::<Vec<C>>(&text, &name)? {
             let wrong = check(&case).err();
-            let twice = || (!ids.insert(case.id.clone())).then(|| "its id stands twice".to_owned());
+            let twice = || (!ids.insert(case.id().to_owned())).then(|| "its id stands twice".to_owned());
             if let Some(reason) = wrong.or_else(twice) {
-                return Err(CaseError::Meaning { file: name, id: case.id, reason });
+                return Err(CaseError::Meaning { file: name, id: case.id().to_owned(), reason });
             }
             cases.push(case);
         }
     }
-    cases.sort_by(|one: &Case, other| one.id.cmp(&other.id));
+    cases.sort_by(|one: &C, other| one.id().cmp(other.id()));
     Ok(cases)
 }
 
@@ -154,17 +176,24 @@ pub(super) fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Cas
     })
 }
 
-fn check(case: &Case) -> Result<(), String> {
-    let parts: Vec<&str> = case.id.split('/').collect();
+/// What holds for the cases of both sides.
+pub(crate) fn check_head(id: &str, why: &str, source: &[String]) -> Result<(), String> {
+    let parts: Vec<&str> = id.split('/').collect();
     if parts.len() != 5 || parts.iter().any(|part| part.is_empty()) {
         return Err("expected an id of five parts: SIDE/OPERATION/STATUS/CODE/NAME".to_owned());
     }
-    if case.why.trim().len() < 20 {
+    if why.trim().len() < 20 {
         return Err("expected `why` to say what goes wrong for the users of a client that fails".to_owned());
     }
-    if case.source.is_empty() {
+    if source.is_empty() {
         return Err("expected `source` to name the numbers in the contract".to_owned());
     }
+    Ok(())
+}
+
+fn check(case: &Case) -> Result<(), String> {
+    check_head(&case.id, &case.why, &case.source)?;
+    let parts: Vec<&str> = case.id.split('/').collect();
     for count in [Some(case.expect.attempts), case.expect.access_tokens].into_iter().flatten() {
         if matches!(count, Count::Between { min, max } if min == 0 || min > max || max > MOST_REQUESTS) {
             return Err(format!("expected bounds of requests from 1 to {MOST_REQUESTS}, found {count}"));
