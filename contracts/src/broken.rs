@@ -4,6 +4,9 @@
 mod answer;
 mod attempts;
 mod breaks;
+mod receiver;
+mod receiver_breaks;
+mod receiver_store;
 mod request;
 mod trust;
 pub(crate) mod wire;
@@ -18,6 +21,8 @@ use crate::stage::{Now, Open, Seal};
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
 pub use breaks::Break;
+pub use receiver::{BrokenReceiver, ReceiverProps};
+pub use receiver_breaks::ReceiverBreak;
 
 /// Makes an assertion for the gateway under test that is good now.
 pub type Sign = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;

@@ -56,16 +56,16 @@ pub use judge::{Contract, Matched, inbound, outbound};
 pub use matrix::{Gap, Matrix, Planned, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
-    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, GatewayKey, KeyError, NotRun,
-    Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase, ReceiverCredentials, ReceiverRan, ReceiverUrl,
-    Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError, judge_receiver_case,
-    receiver_cases, receiver_cases_in, receiver_report, run_receiver_case, run_receiver_cases,
-    sabotage_receivers,
+    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, GatewayKey,
+    KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
+    ReceiverCredentials, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs, TokenRef,
+    Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
+    run_receiver_case, run_receiver_cases, sabotage_receivers,
 };
 pub use report::{DISCLAIMER, Report};
 pub use runner::{Ran, RunError, Shows, run_case, run_cases};
 pub use sabotage::{Defect, KillMatrix, sabotage};
-pub use shim::{CommandError, Limits, ProbeCommand, ProbeError, Shim, ShimCommand, ShimError, ShimFiles};
+pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Now, Open, Play, Seal, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};

@@ -1,8 +1,8 @@
 //! The receiver suite: D1's side of notifications, played against a receiver, and what it made of them (contract C22 to C27,
 //! C35).
 
-pub(crate) mod case;
-pub(crate) mod jwe;
+mod case;
+mod jwe;
 mod load;
 mod play;
 mod probe;
@@ -16,13 +16,12 @@ pub use case::{
     Answer as RightAnswer, Certificate, End, PROBED_MEMBERS, Piece, ReceiverCase, Refused, State, Step,
     TakenAs,
 };
+pub(crate) use jwe::Blind;
 pub use jwe::{GatewayKey, KeyError};
 pub use load::{receiver_cases, receiver_cases_in};
 pub use play::{Came, Delivered, Found, NotRun, ReceiverRan, run_receiver_case, run_receiver_cases};
 pub use probe::{Observer, Probed, TokenRef};
 pub use report::receiver_report;
 pub use sabotage::sabotage_receivers;
-pub use side::{
-    Certificates, D1Props, D1Side, ReceiverCredentials, ReceiverUrl, Unreachable, UrlError,
-};
+pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, ReceiverUrl, Unreachable, UrlError};
 pub use verdict::judge_receiver_case;

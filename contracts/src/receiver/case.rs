@@ -43,6 +43,9 @@ pub struct Step {
     /// The body of a request for an access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<String>,
+    /// So many bytes of blanks behind the body.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub padding: usize,
     /// Another method than POST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -81,6 +84,10 @@ pub struct Step {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn once() -> u32 {

@@ -73,16 +73,22 @@ fn check_step(step: &Step) -> Result<(), String> {
         return Err(format!("expected `at_once` from 1 to {AT_ONCE}"));
     }
     if step.hang_up != step.answers.is_empty() {
-        return Err("expected either `answers` or `hang_up`: an answer that nobody sees cannot be right".to_owned());
+        return Err(
+            "expected either `answers` or `hang_up`: an answer that nobody sees cannot be right".to_owned()
+        );
     }
     if (step.answers.len() > 1) != step.either.is_some() {
-        return Err("expected `either` to say why, where more than one answer is right, and only there".to_owned());
+        return Err(
+            "expected `either` to say why, where more than one answer is right, and only there".to_owned()
+        );
     }
     for answer in &step.answers {
         if answer.status.is_some() == answer.refused.is_some()
             || (answer.code.is_some() && answer.status.is_none())
         {
-            return Err("expected an answer to be a `status`, with or without a `code`, or `refused`".to_owned());
+            return Err(
+                "expected an answer to be a `status`, with or without a `code`, or `refused`".to_owned()
+            );
         }
         let good = answer.status.is_some_and(|status| (200..300).contains(&status));
         match step.taken_as {
@@ -98,7 +104,11 @@ fn check_step(step: &Step) -> Result<(), String> {
     if let Some(event) = &step.event {
         check_placeholders(event)?;
     }
-    check_pieces(step.raw.as_deref().unwrap_or_default())
+    check_pieces(step.raw.as_deref().unwrap_or_default())?;
+    if step.padding > BODY_BYTES {
+        return Err(format!("expected a padding of at most {BODY_BYTES} bytes"));
+    }
+    Ok(())
 }
 
 fn check_pieces(pieces: &[Piece]) -> Result<(), String> {
@@ -136,7 +146,9 @@ fn check_placeholders(value: &Value) -> Result<(), String> {
                             .map_err(|fault| format!("$forged: {fault}"))?;
                     }
                     other if other.starts_with('$') => {
-                        return Err(format!("{other}: expected {{$event: N}}, {{$sealed: ...}} or {{$forged: ...}} alone"));
+                        return Err(format!(
+                            "{other}: expected {{$event: N}}, {{$sealed: ...}} or {{$forged: ...}} alone"
+                        ));
                     }
                     _ => check_placeholders(member)?,
                 }
@@ -171,7 +183,9 @@ fn check_end(case: &ReceiverCase) -> Result<(), String> {
         Some(Count::Between { min, max }) => (min, max),
     };
     if !open && (min < count(&least) || max > count(&handed_on) || min > max) {
-        return Err("`end`: `events` is not the number of events that the steps apply or call stale".to_owned());
+        return Err(
+            "`end`: `events` is not the number of events that the steps apply or call stale".to_owned()
+        );
     }
     Ok(())
 }

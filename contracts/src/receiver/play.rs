@@ -227,7 +227,8 @@ impl Play<'_> {
             return Vec::new();
         }
         let judged = contract.judge_answer(step.operation(), reply.status, &reply.headers, &reply.body);
-        let mut faults: Vec<String> = judged.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+        let mut faults: Vec<String> =
+            judged.err().unwrap_or_default().iter().map(ToString::to_string).collect();
         if step.form.is_some() && reply.status == 200 {
             let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             if !body.get("access_token").is_some_and(Value::is_string) {
@@ -243,6 +244,7 @@ fn ask_for_token() -> Step {
         event: None,
         raw: None,
         form: Some("grant_type=client_credentials".to_owned()),
+        padding: 0,
         method: None,
         path: None,
         headers: std::collections::BTreeMap::new(),

@@ -52,10 +52,12 @@ fn as_ran(ran: ReceiverRan, seen: &BTreeSet<String>) -> Ran {
         source: case.source,
         answers: Vec::new(),
         judged: true,
+        attempt_timeout_ms: None,
         expect: Expectation {
             outcome: expected,
             retryable: Retryable::Never,
             ambiguous: false,
+            or: Vec::new(),
             attempts,
             access_tokens: None,
             waits_at_least_ms: 0,
@@ -86,6 +88,7 @@ fn exchange(one: Delivered) -> Exchange {
         status,
         body: Vec::new(),
         answer_faults: one.answer_faults,
+        fault: None,
         written: true,
     }
 }

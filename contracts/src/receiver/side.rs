@@ -19,8 +19,7 @@ use crate::judge::Contract;
 use crate::subject::MERCHANT_ID;
 
 /// What is left out of a form, and what of a path, in a default request.
-const NOTIFY_PATH: &str =
-    "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
+const NOTIFY_PATH: &str = "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
 const TOKEN_PATH: &str = "/oauth2/token";
 
 /// Where a receiver listens: `https://HOST[:PORT][/PREFIX]`.
@@ -208,7 +207,8 @@ impl D1Side {
     pub(super) fn compose(&self, case: &ReceiverCase, step: &Step, bearers: &Bearers) -> Composed {
         let token = self.token(case);
         let (mut faults, notifies) = (Vec::new(), step.form.is_none());
-        let body = self.body(case, step, &mut faults);
+        let mut body = self.body(case, step, &mut faults);
+        body.resize(body.len() + step.padding, b' ');
         let path = step.path.as_deref().unwrap_or(if notifies { NOTIFY_PATH } else { TOKEN_PATH });
         let path = path
             .replace("{gateway}", &token.gateway_id)
@@ -224,7 +224,8 @@ impl D1Side {
         let pairs: Vec<(String, String)> = headers.into_iter().collect();
         let judged = self.props.contract.judge_request(&method, &path, &pairs, &body);
         faults.extend(judged.err().unwrap_or_default().iter().map(ToString::to_string));
-        let mut head = format!("{method} {}{path} HTTP/1.1\r\nhost: {}\r\n", self.url.prefix, self.url.authority);
+        let mut head =
+            format!("{method} {}{path} HTTP/1.1\r\nhost: {}\r\n", self.url.prefix, self.url.authority);
         for (name, value) in &pairs {
             // Writing to a String does not fail, here and below.
             let _ = write!(head, "{name}: {value}\r\n");

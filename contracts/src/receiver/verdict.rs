@@ -29,7 +29,11 @@ fn by_step<'a>(
 fn served(case: &ReceiverCase, deliveries: &[Delivered]) -> Result<(), String> {
     for (number, step, sent) in by_step(case, deliveries) {
         if sent.len() != step.at_once as usize {
-            return Err(format!("step {number}: expected {} requests, {} were sent", step.at_once, sent.len()));
+            return Err(format!(
+                "step {number}: expected {} requests, {} were sent",
+                step.at_once,
+                sent.len()
+            ));
         }
         for one in sent {
             if let Came::Nothing(why) = one.came {
@@ -110,10 +114,13 @@ fn behaved(case: &ReceiverCase, found: &Found) -> Result<(), String> {
         return Err(format!("expected {wanted} events to be handed on, found {events}"));
     }
     for (name, wanted) in &end.token {
-        let found = found.as_ref().ok_or_else(|| format!("{name}: expected {wanted}, the token is unknown"))?;
+        let found =
+            found.as_ref().ok_or_else(|| format!("{name}: expected {wanted}, the token is unknown"))?;
         match found.token.get(name) {
             Some(Some(value)) if value == wanted => {}
-            Some(Some(value)) => return Err(format!("{name}: expected {wanted}, found {}", presentable(value))),
+            Some(Some(value)) => {
+                return Err(format!("{name}: expected {wanted}, found {}", presentable(value)));
+            }
             Some(None) => return Err(format!("{name}: expected {wanted}, found none")),
             // Not told: not judged.
             None => {}

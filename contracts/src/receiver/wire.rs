@@ -161,7 +161,8 @@ async fn read_body(
     if matches!(head.status, 204 | 304) {
         return Some(Vec::new());
     }
-    let chunked = head.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+    let chunked =
+        head.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     let length: Option<usize> = match head.header("content-length") {
         Some(length) => Some(length.trim().parse().ok()?),
         None => None,
