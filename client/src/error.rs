@@ -253,3 +253,40 @@ impl StdError for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_documented_code_has_a_name_of_its_own_and_keeps_its_text() {
+        for (text, code) in [
+            ("INVALID_FIELD", ErrorCode::InvalidField),
+            ("MISSING_FIELD", ErrorCode::MissingField),
+            ("FORBIDDEN", ErrorCode::Forbidden),
+            ("FORBIDDEN_STATE", ErrorCode::ForbiddenState),
+            ("TOKENIZATION_DECLINED", ErrorCode::TokenizationDeclined),
+            ("RESOURCE_NOT_FOUND", ErrorCode::ResourceNotFound),
+            ("TOO_MANY_REQUESTS", ErrorCode::TooManyRequests),
+            ("SERVICE_UNAVAILABLE", ErrorCode::ServiceUnavailable),
+            ("INTERNAL_ERROR", ErrorCode::InternalError),
+            ("new_code", ErrorCode::Other("new_code".to_owned())),
+        ] {
+            assert_eq!((ErrorCode::from(text.to_owned()), code.as_str()), (code.clone(), text));
+            assert_eq!(code.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn each_loss_says_what_to_look_at() {
+        for (loss, said) in [
+            (Loss::BeforeFirstByte, "nothing was sent"),
+            (Loss::AfterFirstByte, "no answer arrived"),
+            (Loss::RefusedInHandshake, "client certificate"),
+            (Loss::ServerNotTrusted, "server certificate"),
+            (Loss::NothingInCommon, "tls_versions"),
+        ] {
+            assert!(loss.to_string().contains(said), "{loss}");
+        }
+    }
+}

@@ -119,6 +119,29 @@ pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    //! JSON that somebody else might write.
+    use proptest::prelude::*;
+
+    /// Any value, some levels deep.
+    pub(crate) fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i64>().prop_map(serde_json::Value::from),
+            "\\PC{0,12}".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                proptest::collection::btree_map("[a-z]{1,6}", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde::Deserialize;

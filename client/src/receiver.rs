@@ -30,7 +30,7 @@ pub use notification::{EventType, Freshness, Notification};
 pub use oauth::ClientCredentials;
 pub use order::Position;
 pub use peer::PeerCertificate;
-pub use store::{MemoryStore, StoreError, TokenKey, TokenRecord, TokenStore};
+pub use store::{MemberPositions, MemoryStore, StoreError, TokenKey, TokenRecord, TokenStore};
 
 use crate::clock::Clock;
 use crate::jwk::OwnKey;

@@ -4,14 +4,14 @@
 mod derived;
 mod fault;
 pub(crate) mod load;
+mod sense;
 mod transport;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-
-use crate::matrix::Planned;
 
 pub use derived::derived_cases;
 pub(crate) use derived::essential_of;
@@ -48,11 +48,19 @@ fn judged() -> bool {
     true
 }
 
+/// A number as such: text of digits, which YAML readers take for one, is refused, since the schema of cases refuses it.
+fn whole_number<'de, T: TryFrom<u64>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    let number = serde_json::Number::deserialize(from)?;
+    let whole = number.as_u64().and_then(|number| T::try_from(number).ok());
+    whole.ok_or_else(|| D::Error::custom("expected a whole number that is not so large; correct it"))
+}
+
 /// One scripted answer.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
     /// The status.
+    #[serde(deserialize_with = "whole_number")]
     pub status: u16,
     /// Headers beside those that every answer has.
     #[serde(default)]
@@ -88,7 +96,7 @@ pub struct Expectation {
     #[serde(default)]
     pub access_tokens: Option<Count>,
     /// The client waits at least so long between its attempts, on its own clock.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_number")]
     pub waits_at_least_ms: u64,
     /// Members that the client must have understood, as it reports them.
     #[serde(default)]
@@ -124,6 +132,7 @@ pub enum Outcome {
     /// D1 said no.
     Refused {
         /// The status.
+        #[serde(deserialize_with = "whole_number")]
         status: u16,
         /// The `errorCode`, if the answer held one.
         #[serde(default)]
@@ -167,7 +176,7 @@ pub enum Retryable {
 
 /// How often: exactly, or within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged, deny_unknown_fields, expecting = "expected a number, or bounds as {min: 1, max: 3}")]
 pub enum Count {
     /// So often.
     Exactly(u32),
@@ -200,17 +209,11 @@ impl std::fmt::Display for Count {
     }
 }
 
-impl Planned for Case {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
 impl Case {
     /// The id of the case's cell.
     #[must_use]
     pub fn cell(&self) -> &str {
-        Planned::cell(self)
+        self.id.rsplit_once('/').map_or("", |(cell, _)| cell)
     }
 
     /// The operation that the case is about.

@@ -20,8 +20,10 @@
 //! # Ok::<(), d1_contracts::LoadError>(())
 //! ```
 
+mod agreement;
 mod broken;
 mod cases;
+mod catalogue;
 mod cells;
 mod document;
 mod elements;
@@ -41,35 +43,44 @@ mod stage;
 mod standing;
 mod subject;
 mod verdict;
+mod waivers;
+mod yaml;
 
+pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Edit, End, Ending, Expectation, Fault as AnswerFault,
     GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
     Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
+pub use catalogue::Catalogue;
 pub use cells::{Cell, Family, Shown, Side, documented_cells, made_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
 pub use judge::{Contract, Matched, inbound, outbound};
-pub use matrix::{Gap, Matrix, Planned, Share};
+pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
     Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, GatewayKey,
     KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
-    ReceiverCredentials, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs, TokenRef,
-    Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
+    ReceiverCredentials, ReceiverKills, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs,
+    TokenRef, Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
     run_receiver_case, run_receiver_cases, sabotage_receivers,
 };
 pub use report::{DISCLAIMER, Report};
-pub use runner::{Ran, RunError, Shows, run_case, run_cases};
-pub use sabotage::{Defect, KillMatrix, sabotage};
+pub use runner::{Ran, RunError, run_case, run_cases};
+pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Now, Open, Play, Seal, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, judge_case};
+pub use waivers::{Day, Waived, Waiver, Waivers};
+pub use yaml::{FileError, YamlFault};
+
+/// The JSON Schema of a file of cases.
+pub const CASE_SCHEMA: &str = include_str!("../cases/case.schema.json");
 
 /// The text of the inbound document (the merchant gateway calls D1).
 pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");

@@ -3,19 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::cases::Case;
 use crate::cells::{Cell, Family};
 use crate::standing::Standing;
-
-/// A case of either side, as far as coverage has to do with it.
-pub trait Planned {
-    /// Its id, whose first four parts are those of its cell.
-    fn id(&self) -> &str;
-
-    /// The id of its cell.
-    fn cell(&self) -> &str {
-        self.id().rsplit_once('/').map_or("", |(cell, _)| cell)
-    }
-}
 
 /// Which cases show which cell.
 #[derive(Debug, Clone)]
@@ -54,24 +44,16 @@ pub struct Share {
 impl Matrix {
     /// Puts cases to their cells.
     #[must_use]
-    pub fn new<C: Planned>(cells: &[Cell], cases: &[C]) -> Self {
+    pub fn new(cells: &[Cell], cases: &[Case]) -> Self {
         let mut by_cell: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for case in cases {
-            by_cell.entry(case.cell()).or_default().push(case.id().to_owned());
+            by_cell.entry(case.cell()).or_default().push(case.id.clone());
         }
         let rows: Vec<_> = cells
             .iter()
             .map(|cell| (cell.clone(), by_cell.remove(cell.to_string().as_str()).unwrap_or_default()))
             .collect();
         Self { rows, strays: by_cell.into_values().flatten().collect() }
-    }
-
-    /// The two as one.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.rows.extend(other.rows);
-        self.strays.extend(other.strays);
-        self
     }
 
     /// Each cell with the ids of its cases.

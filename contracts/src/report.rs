@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::cells::{Family, Shown};
 use crate::matrix::{Gap, Matrix, Share};
-use crate::receiver::NotRun;
-use crate::runner::{Ran, Shows};
-use crate::sabotage::{Defect, KillMatrix};
+use crate::runner::Ran;
+use crate::sabotage::KillMatrix;
 use crate::stage::Exchange;
 use crate::standing::Standing;
+use crate::waivers::Waived;
 
 /// What every report says first.
 pub const DISCLAIMER: &str = "Not a conformance statement of Thales: made from public documentation, which shows few answers; \
@@ -26,36 +26,64 @@ pub struct Report {
     matrix: Matrix,
     planned: usize,
     ran: Vec<Ran>,
-    /// The cases that notice a fault, where that was looked into.
-    kills: Option<BTreeSet<String>>,
-    not_run: Vec<NotRun>,
+    kills: Option<KillMatrix>,
+    known: Waived,
+    exempt: Waived,
+    /// Cases that say nothing, and why.
+    aside: Vec<(String, String)>,
 }
 
 impl Report {
     /// A report of what was run of the planned cases; `matrix` holds all cells and cases that the run was to cover.
     #[must_use]
     pub fn new(client: &str, matrix: Matrix, planned: usize, ran: Vec<Ran>) -> Self {
-        Self { client: client.to_owned(), matrix, planned, ran, kills: None, not_run: Vec::new() }
+        Self {
+            client: client.to_owned(),
+            matrix,
+            planned,
+            ran,
+            kills: None,
+            known: Waived::default(),
+            exempt: Waived::default(),
+            aside: Vec::new(),
+        }
     }
 
     /// Cites the fourth witness: a kill matrix of the cases that were run. Without one nothing is proven.
     #[must_use]
-    pub fn with_kills<B: Defect>(mut self, kills: &KillMatrix<B>) -> Self {
-        self.kills = Some(kills.killing().map(str::to_owned).collect());
+    pub fn with_kills(mut self, kills: KillMatrix) -> Self {
+        self.kills = Some(kills);
         self
     }
 
-    /// Names the cases that could not be run, and what they need.
+    /// Names what is put up with: the cases that are known to fail, and the cells that may lack one.
     #[must_use]
-    pub fn with_not_run(mut self, not_run: Vec<NotRun>) -> Self {
-        self.not_run = not_run;
+    pub fn with_waived(mut self, known: Waived, exempt: Waived) -> Self {
+        (self.known, self.exempt) = (known, exempt);
         self
     }
 
-    /// Whether every case of the catalogue was run, and every cell has one.
+    /// Names the cases that say nothing of their cells, each with why.
+    #[must_use]
+    pub fn with_aside(mut self, aside: Vec<(String, String)>) -> Self {
+        self.aside = aside;
+        self
+    }
+
+    /// Whether every case of the catalogue was run, and every cell has one. A cell that may lack one lacks it all the same.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.ran.len() == self.planned && self.gaps().is_empty()
+        self.ran.len() == self.planned && self.matrix.gaps().is_empty()
+    }
+
+    /// The cases that failed and are not known to.
+    pub fn unexpected(&self) -> impl Iterator<Item = &Ran> {
+        self.failed().filter(|ran| !self.known.entries.contains_key(&ran.case.id))
+    }
+
+    /// What is put up with, and is good for nothing any more.
+    pub fn stale(&self) -> impl Iterator<Item = &str> {
+        self.known.stale.iter().chain(&self.exempt.stale).map(String::as_str)
     }
 
     /// The cases that failed.
@@ -63,23 +91,22 @@ impl Report {
         self.ran.iter().filter(|ran| !ran.verdict.passed())
     }
 
-    /// What the matrix lacks.
+    /// What the matrix lacks, and may not.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        self.matrix.gaps()
+        let exempt = |gap: &Gap| matches!(gap, Gap::Cell(id) if self.exempt.entries.contains_key(id));
+        self.matrix.gaps().into_iter().filter(|gap| !exempt(gap)).collect()
     }
 
-    /// The cases that passed and have shown what their cell is about.
     fn passed(&self) -> BTreeSet<&str> {
-        let passed = self.ran.iter().filter(|ran| ran.verdict.passed() && ran.shows != Shows::OtherAnswer);
+        let passed = self.ran.iter().filter(|ran| ran.verdict.passed());
         passed.map(|ran| ran.case.id.as_str()).collect()
     }
 
     /// The cases that passed and that a client with a fault of their kind does not.
     fn proven(&self) -> BTreeSet<&str> {
-        let kills = |case: &str| self.kills.as_ref().is_some_and(|kills| kills.contains(case));
-        let whole = self.ran.iter().filter(|ran| ran.verdict.passed() && ran.shows == Shows::Cell);
-        whole.map(|ran| ran.case.id.as_str()).filter(|case| kills(case)).collect()
+        let kills = |case: &str| self.kills.as_ref().is_some_and(|kills| kills.kills(case));
+        self.passed().into_iter().filter(|case| kills(case)).collect()
     }
 
     /// The share of cells whose cases all passed, for each family and standing.
@@ -106,9 +133,7 @@ impl Report {
     #[must_use]
     pub fn text(&self) -> String {
         let (passed, proven) = (self.passed(), self.proven());
-        let failed: BTreeSet<&str> = self.failed().map(|ran| ran.case.id.as_str()).collect();
-        let others = self.ran.iter().filter(|ran| ran.verdict.passed() && ran.shows == Shows::OtherAnswer);
-        let others: BTreeSet<&str> = others.map(|ran| ran.case.id.as_str()).collect();
+        let ran: BTreeSet<&str> = self.ran.iter().map(|ran| ran.case.id.as_str()).collect();
         let mut text = format!("{DISCLAIMER}\n\nclient: {}\n\n", self.client);
         let mut operation = String::new();
         for (cell, cases) in self.matrix.rows() {
@@ -125,9 +150,8 @@ impl Report {
                     let proven = cases.iter().all(|case| proven.contains(case.as_str()));
                     if proven { "proven" } else { "seen" }
                 }
-                _ if cases.iter().any(|case| failed.contains(case.as_str())) => "FAILED",
-                _ if cases.iter().any(|case| others.contains(case.as_str())) => "other",
-                _ => "not run",
+                _ if !cases.iter().any(|case| ran.contains(case.as_str())) => "not run",
+                _ => "FAILED",
             };
             let shown = match &cell.shown {
                 Shown::Answer { status, code } => format!("{status} {}", code.as_deref().unwrap_or("-")),
@@ -138,7 +162,8 @@ impl Report {
             let _ = writeln!(text, "  {shown:<32} {mark:<8} {of:<8} {}", cell.standing);
         }
         for ran in self.failed() {
-            let _ = writeln!(text, "\nfailed: {}\n  why it matters: {}", ran.case.id, ran.case.why);
+            let known = if self.known.entries.contains_key(&ran.case.id) { ", as is known" } else { "" };
+            let _ = writeln!(text, "\nfailed{known}: {}\n  why it matters: {}", ran.case.id, ran.case.why);
             for (witness, fault) in ran.verdict.faults() {
                 let _ = writeln!(text, "  {witness}: {fault}");
             }
@@ -146,15 +171,14 @@ impl Report {
                 let _ = writeln!(text, "  saw {} -> {}", named(one), one.status);
             }
         }
-        for id in others {
-            let _ = writeln!(text, "\nother: {id}: passed with another right answer than that of its cell");
-        }
-        for NotRun { case, needs } in &self.not_run {
-            let _ = writeln!(text, "\nnot run: {case}: needs {needs}");
+        for (case, why) in &self.aside {
+            let _ = writeln!(text, "\naside: {case}: {why}");
         }
         for gap in self.gaps() {
             let _ = writeln!(text, "\ngap: {gap}");
         }
+        text.push_str(&self.known.text("known to fail"));
+        text.push_str(&self.exempt.text("exempt"));
         let _ = writeln!(text, "\n{}", self.totals());
         text
     }
@@ -181,6 +205,9 @@ impl Report {
             self.ran.len() - failed,
             self.witnesses().join(", ")
         );
+        if !self.known.entries.is_empty() {
+            let _ = write!(text, "; {} of the failures are known", self.known.entries.len());
+        }
         if self.kills.is_none() {
             text.push_str("; without the fourth, killed, nothing is proven");
         }
@@ -209,13 +236,11 @@ impl Report {
                 "cell": ran.case.cell(),
                 "passed": ran.verdict.passed(),
                 "proven": proven_cases.contains(ran.case.id.as_str()),
-                "shows": ran.shows.word(),
                 "faults": faults.collect::<serde_json::Map<_, _>>(),
                 "outcome": ran.told.as_ref().map(|told| told.outcome.presentable()),
                 "exchanges": saw.collect::<Vec<_>>(),
             })
         });
-        let not_run = self.not_run.iter().map(|one| json!({"id": one.case, "needs": one.needs}));
         json!({
             "version": 1,
             "catalogue": env!("CARGO_PKG_VERSION"),
@@ -226,9 +251,12 @@ impl Report {
             "standing": of_family(Family::Answers),
             "derived": of_family(Family::Derived),
             "transport": of_family(Family::Transport),
+            "known": self.known.entries,
+            "exempt": self.exempt.entries,
+            "stale": self.stale().collect::<Vec<_>>(),
             "gaps": self.gaps().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "cases": cases.collect::<Vec<_>>(),
-            "notRun": not_run.collect::<Vec<_>>(),
+            "aside": self.aside.iter().map(|(id, why)| json!({"id": id, "why": why})).collect::<Vec<_>>(),
         })
     }
 
@@ -242,7 +270,10 @@ impl Report {
             let faults: Vec<String> =
                 ran.verdict.faults().map(|(witness, fault)| format!("{witness}: {fault}")).collect();
             let mut status = TestCaseStatus::success();
-            if !faults.is_empty() {
+            if let Some(reason) = self.known.entries.get(&ran.case.id) {
+                status = TestCaseStatus::skipped();
+                status.set_message(format!("known to fail: {reason}"));
+            } else if !faults.is_empty() {
                 status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 status.set_message(faults.join("; ")).set_description(ran.case.why.clone());
             }
@@ -251,10 +282,10 @@ impl Report {
             case.set_classname(ran.case.cell()).set_system_out(saw.collect::<Vec<_>>().join("\n"));
             suite.add_test_case(case);
         }
-        for NotRun { case, needs } in &self.not_run {
+        for (id, why) in &self.aside {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("needs {needs}"));
-            suite.add_test_case(TestCase::new(case.clone(), status));
+            status.set_message(why.clone());
+            suite.add_test_case(TestCase::new(id.clone(), status));
         }
         let mut report = quick_junit::Report::new(format!("D1 contract suite: {}", self.client));
         report.add_test_suite(suite);

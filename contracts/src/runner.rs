@@ -33,32 +33,6 @@ pub struct Ran {
     pub told: Option<Told>,
     /// The judgement.
     pub verdict: Verdict,
-    /// How much it shows if it passed.
-    pub shows: Shows,
-}
-
-/// How much a case shows that passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Shows {
-    /// What its cell is about.
-    #[default]
-    Cell,
-    /// Another answer that is right too: the cell is still to be seen.
-    OtherAnswer,
-    /// The answer of its cell; nobody could see what else became of it, so that nothing is proven.
-    Unprobed,
-}
-
-impl Shows {
-    /// As reports name it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Cell => "cell",
-            Self::OtherAnswer => "other-answer",
-            Self::Unprobed => "unprobed",
-        }
-    }
 }
 
 /// Why a case could not be run at all: a fault of the suite or the machine, not of the client.
@@ -103,7 +77,7 @@ pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Resu
         Ok(told) => judge_case(case, &exchanges, told),
         Err(fault) => Verdict::without_report(case, &exchanges, fault),
     };
-    Ok(Ran { case: case.clone(), exchanges, told: told.ok(), verdict, shows: Shows::Cell })
+    Ok(Ran { case: case.clone(), exchanges, told: told.ok(), verdict })
 }
 
 /// Runs cases, `at_once` of them side by side, and gives them in their order.

@@ -1,7 +1,7 @@
 //! The fourth witness: which case notices which broken client. A case that every broken client passes proves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 
 use crate::broken::{Break, BrokenClient, Props};
 use crate::cases::Case;
-use crate::matrix::Planned;
 use crate::report::DISCLAIMER;
 use crate::runner::{RunError, run_case};
 use crate::stage::Stage;
@@ -18,54 +17,30 @@ use crate::stage::Stage;
 /// the machine.
 const AT_ONCE: usize = 24;
 
-/// A fault that is put into a client or a receiver on purpose. Its name is what `Display` shows.
-pub trait Defect: Copy + Ord + fmt::Display {
-    /// What is broken: a client, or something else.
-    const WHO: &'static str;
-
-    /// The fault in words.
-    fn fault(self) -> &'static str;
-
-    /// It turns cases red whatever they are about, so that this proves nothing of a case.
-    fn is_blunt(self) -> bool;
-}
-
-impl Defect for Break {
-    const WHO: &'static str = "client";
-
-    fn fault(self) -> &'static str {
-        Self::fault(self)
-    }
-
-    fn is_blunt(self) -> bool {
-        Self::is_blunt(self)
-    }
-}
-
-/// Every broken client, or receiver, against every case.
+/// Every broken client against every case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KillMatrix<B: Defect = Break> {
+pub struct KillMatrix {
     /// For each broken client the cases that turned red.
-    pub by_break: BTreeMap<B, BTreeSet<String>>,
+    pub by_break: BTreeMap<Break, BTreeSet<String>>,
     /// For each case the broken clients that turned it red.
-    pub by_case: BTreeMap<String, BTreeSet<B>>,
+    pub by_case: BTreeMap<String, BTreeSet<Break>>,
     /// The cases that the baseline fails, each with what is wrong: that a broken client fails them too shows nothing, and
     /// no kill of theirs is counted.
     pub unsound: BTreeMap<String, String>,
 }
 
-impl<B: Defect> KillMatrix<B> {
+impl KillMatrix {
     /// A matrix of these broken clients and cases. `red` holds who failed what and why; `None` is the baseline.
     #[must_use]
-    pub fn new<C: Planned>(
-        breaks: &[B],
-        cases: &[C],
-        red: impl IntoIterator<Item = (Option<B>, String, String)>,
+    pub fn new(
+        breaks: &[Break],
+        cases: &[Case],
+        red: impl IntoIterator<Item = (Option<Break>, String, String)>,
     ) -> Self {
         let (baseline, broken): (Vec<_>, Vec<_>) = red.into_iter().partition(|(client, ..)| client.is_none());
         let mut matrix = Self {
             by_break: breaks.iter().map(|one| (*one, BTreeSet::new())).collect(),
-            by_case: cases.iter().map(|case| (case.id().to_owned(), BTreeSet::new())).collect(),
+            by_case: cases.iter().map(|case| (case.id.clone(), BTreeSet::new())).collect(),
             unsound: baseline.into_iter().map(|(_, case, fault)| (case, fault)).collect(),
         };
         for (client, case, _) in broken {
@@ -77,7 +52,7 @@ impl<B: Defect> KillMatrix<B> {
     }
 
     /// The broken clients that pass every case.
-    pub fn survivors(&self) -> impl Iterator<Item = B> {
+    pub fn survivors(&self) -> impl Iterator<Item = Break> {
         self.by_break.iter().filter(|(_, cases)| cases.is_empty()).map(|(one, _)| *one)
     }
 
@@ -85,11 +60,6 @@ impl<B: Defect> KillMatrix<B> {
     #[must_use]
     pub fn kills(&self, case: &str) -> bool {
         self.by_case.get(case).is_some_and(|killed| killed.iter().any(|one| !one.is_blunt()))
-    }
-
-    /// The cases that notice a fault that has to do with what they show.
-    pub fn killing(&self) -> impl Iterator<Item = &str> {
-        self.by_case.keys().map(String::as_str).filter(|case| self.kills(case))
     }
 
     /// The cases that notice blunt faults at most.
@@ -100,29 +70,36 @@ impl<B: Defect> KillMatrix<B> {
     /// For people: who was killed how often, then what is wrong.
     #[must_use]
     pub fn text(&self) -> String {
-        let who = format!("broken {}", B::WHO);
-        let mut text = format!("{DISCLAIMER}\n\n{who:<25} killed by\n");
+        let mut text = format!("{DISCLAIMER}\n\nbroken client             killed by\n");
         for (one, cases) in &self.by_break {
             let mark = if one.is_blunt() { " (blunt)" } else { "" };
             // Writing to a String does not fail, here and below.
             let _ = writeln!(text, "{one:<25} {:>3} cases  {}{mark}", cases.len(), one.fault());
         }
+        text.push('\n');
+        text.push_str(&self.summary());
+        text
+    }
+
+    /// For people: what is wrong, and the totals.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
         for one in self.survivors() {
-            let _ = writeln!(text, "\nsurvivor: {one}: no case notices that {}", one.fault());
+            let _ = writeln!(text, "survivor: {one}: no case notices that {}\n", one.fault());
         }
         for (case, fault) in &self.unsound {
-            let _ = writeln!(text, "\nunsound: {case}: the {} without a fault fails it: {fault}", B::WHO);
+            let _ = writeln!(text, "unsound: {case}: the client without a fault fails it: {fault}\n");
         }
         for case in self.idle().filter(|case| !self.unsound.contains_key(*case)) {
-            let _ = writeln!(text, "\nidle: {case}: kills no broken {} but blunt ones", B::WHO);
+            let _ = writeln!(text, "idle: {case}: kills no broken client but blunt ones\n");
         }
         let (survivors, idle) = (self.survivors().count(), self.idle().count());
         let (breaks, cases) = (self.by_break.len(), self.by_case.len());
         let _ = write!(
             text,
-            "\n{} of {breaks} broken {}s killed; {} of {cases} cases kill one that is not blunt",
+            "{} of {breaks} broken clients killed; {} of {cases} cases kill one that is not blunt",
             breaks - survivors,
-            B::WHO,
             cases - idle
         );
         text
@@ -155,32 +132,83 @@ impl<B: Defect> KillMatrix<B> {
 /// # Errors
 /// [`RunError`] if the suite itself fails.
 pub async fn sabotage(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
-    let clients: Vec<_> = Break::ALL
+    let rows = cases.iter().map(|case| row(&[case], &Break::ALL)).collect();
+    run(stage, props, cases, rows, |_| false).await
+}
+
+/// As [`sabotage`], but with each case only until it has killed one that is not blunt, and with each broken client only
+/// until a case has killed it: whether there are survivors and idle cases, in a fraction of the time.
+///
+/// # Errors
+/// [`RunError`] if the suite itself fails.
+pub async fn first_kills(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
+    let sharp: Vec<Break> = Break::ALL.into_iter().filter(|broken| !broken.is_blunt()).collect();
+    let rows = cases.iter().map(|case| row(&[case], &sharp)).collect();
+    let mut kills = run(stage, props, cases, rows, |_| true).await?;
+    let sound: Vec<&Case> = cases.iter().filter(|case| !kills.unsound.contains_key(&case.id)).collect();
+    let rows = kills.survivors().map(|broken| row(&sound, &[broken])).collect();
+    let more = run(stage, props, &[], rows, |_| true).await?;
+    for (broken, killed_by) in more.by_break {
+        for case in &killed_by {
+            kills.by_case.entry(case.clone()).or_default().insert(broken);
+        }
+        kills.by_break.entry(broken).or_default().extend(killed_by);
+    }
+    Ok(kills)
+}
+
+/// Broken clients to be tried with cases, one after the other.
+type Row = Vec<(Arc<Case>, Break)>;
+
+fn row(cases: &[&Case], breaks: &[Break]) -> Row {
+    let cases = cases.iter().map(|&case| Arc::new(case.clone()));
+    cases.flat_map(|case| breaks.iter().map(move |broken| (Arc::clone(&case), *broken))).collect()
+}
+
+/// The baseline with all these cases, and each row of tries until a kill is enough.
+async fn run(
+    stage: &Stage,
+    props: &Props,
+    cases: &[Case],
+    rows: Vec<Row>,
+    enough: fn(Break) -> bool,
+) -> Result<KillMatrix, RunError> {
+    let clients: BTreeMap<Option<Break>, Arc<BrokenClient>> = Break::ALL
         .into_iter()
         .map(Some)
         .chain([None])
         .map(|broken| (broken, Arc::new(BrokenClient::new(props.clone(), broken))))
         .collect();
-    let planned = cases.iter().map(|case| Arc::new(case.clone()));
-    let mut planned = planned.flat_map(|case| clients.iter().map(move |client| (Arc::clone(&case), client)));
+    let clients = Arc::new(clients);
+    let whole = cases.iter().map(|case| (Some(Arc::new(case.clone())), None));
+    let mut planned = whole.chain(rows.into_iter().map(|row| (None, Some(row))));
     let (mut running, mut red) = (JoinSet::new(), Vec::new());
     loop {
         while running.len() < AT_ONCE {
-            let Some((case, (broken, client))) = planned.next() else { break };
-            let (stage, broken, client) = (stage.clone(), *broken, Arc::clone(client));
+            let Some((case, row)) = planned.next() else { break };
+            let (stage, clients) = (stage.clone(), Arc::clone(&clients));
             running.spawn(async move {
-                let verdict = run_case(&stage, &case, client.as_ref()).await?.verdict;
-                let faults: Vec<String> =
-                    verdict.faults().map(|(name, fault)| format!("{name}: {fault}")).collect();
-                Ok((broken, case.id.clone(), faults.join("; ")))
+                let whole = case.into_iter().map(|case| (case, None));
+                let broken = row.into_iter().flatten().map(|(case, broken)| (case, Some(broken)));
+                let mut red = Vec::new();
+                for (case, broken) in whole.chain(broken) {
+                    let verdict = run_case(&stage, &case, clients[&broken].as_ref()).await?.verdict;
+                    if verdict.passed() {
+                        continue;
+                    }
+                    let faults: Vec<String> =
+                        verdict.faults().map(|(name, fault)| format!("{name}: {fault}")).collect();
+                    red.push((broken, case.id.clone(), faults.join("; ")));
+                    if broken.is_some_and(enough) {
+                        break;
+                    }
+                }
+                Ok(red)
             });
         }
         let Some(ended) = running.join_next().await else { break };
         // A client that panics fails its case and goes on; a task that did not end is a fault of the suite.
-        let (broken, case, faults) = ended.map_err(|fault| RunError::Task { source: fault })??;
-        if !faults.is_empty() {
-            red.push((broken, case, faults));
-        }
+        red.extend(ended.map_err(|fault| RunError::Task { source: fault })??);
     }
     Ok(KillMatrix::new(&Break::ALL, cases, red))
 }

@@ -100,6 +100,13 @@ impl Stage {
         Self { contract, good, tls, seal, open, now }
     }
 
+    /// The same stage with other answers at the end of scripts.
+    #[must_use]
+    pub fn with_good(mut self, good: GoodAnswers) -> Self {
+        self.good = good;
+        self
+    }
+
     /// Opens a server on a free port of this machine that plays a case.
     ///
     /// # Errors

@@ -91,7 +91,9 @@ impl fmt::Display for LintFault {
 /// - Every operation has an `operationId` of its own and its own `security`.
 /// - Every error answer lists its codes in `x-error-codes`, in agreement with the `enum` that narrows `errorCode`
 ///   (`none` where the answer has no code), each with meaning, retry and outcome.
-/// - Its description says `Retryable` or `Not Retryable`, in agreement with its codes.
+/// - Its description says `Retryable` or `Not Retryable`, in agreement with every one of its codes.
+/// - A code of a 4xx leaves nothing in doubt (`outcome: refused`), and `after-refresh` stands at 401 alone, with every code
+///   of it: elsewhere another bearer changes nothing.
 #[must_use]
 pub fn lint(document: &Document) -> Vec<LintFault> {
     let mut faults = Faults(Vec::new());
@@ -164,7 +166,8 @@ pub(crate) fn sources_of(object: &Value, key: &str) -> Option<Vec<String>> {
     sources.filter(|sources| !sources.is_empty())
 }
 
-fn is_source(source: &str) -> bool {
+/// Whether a source is one of the fact table or a standard.
+pub(crate) fn is_source(source: &str) -> bool {
     let in_range = |number: &str, last: u32| {
         !number.starts_with('0')
             && number.bytes().all(|byte| byte.is_ascii_digit())
@@ -222,12 +225,28 @@ fn check_statuses(document: &Document, elements: &[Element], faults: &mut Faults
             continue;
         };
         for (status, answer) in answers {
-            let at = pointer_step(&at, status);
-            let codes = document.resolve(answer).and_then(|answer| answer.get("x-error-codes"));
-            let is_error = status.starts_with(['4', '5']);
-            if is_error != codes.is_some() {
-                faults.add(&at, "an error answer needs `x-error-codes`, any other must not have it");
-            }
+            check_status(document, &pointer_step(&at, status), status, answer, faults);
+        }
+    }
+    let outside = document.at("/x-outside-operations").and_then(Value::as_object);
+    for (status, answer) in outside.into_iter().flatten() {
+        check_status(document, &pointer_step("/x-outside-operations", status), status, answer, faults);
+    }
+}
+
+/// What a code can say depends on the status that it comes with, which an answer of the components does not know.
+fn check_status(document: &Document, at: &str, status: &str, answer: &Value, faults: &mut Faults) {
+    let codes = document.resolve(answer).and_then(|answer| answer.get("x-error-codes"));
+    if status.starts_with(['4', '5']) != codes.is_some() {
+        faults.add(at, "an error answer needs `x-error-codes`, any other must not have it");
+    }
+    for (code, entry) in codes.and_then(Value::as_object).into_iter().flatten() {
+        let word = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+        if status.starts_with('4') && word("outcome") == "ambiguous" {
+            faults.add(at, format!("`{code}` is ambiguous, but a 4xx says that nothing was done (C34)"));
+        }
+        if (status == "401") != (word("retry") == "after-refresh") {
+            faults.add(at, format!("`{code}`: `retry` must be after-refresh with 401, and with no other"));
         }
     }
 }
@@ -251,16 +270,25 @@ fn check_answer(document: &Document, at: &str, faults: &mut Faults) {
             ),
         );
     }
-    let mut retryable = false;
+    let (mut retryable, mut not) = (false, false);
     for (code, entry) in codes {
         let at = pointer_step(&pointer_step(at, "x-error-codes"), code);
         let word = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+        let known = ["standing", "source", "meaning", "retry", "outcome"];
+        for name in entry.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            if !known.contains(&name.as_str()) {
+                faults.add(
+                    &at,
+                    format!("has an unknown `{name}`; use standing, source, meaning, retry, outcome"),
+                );
+            }
+        }
         if word("meaning").is_empty() {
             faults.add(&at, "has no `meaning`");
         }
         match word("retry") {
             "after-delay" => retryable = true,
-            "never" | "after-refresh" => {}
+            "never" | "after-refresh" => not = true,
             _ => faults.add(&at, "`retry` must be never, after-delay or after-refresh"),
         }
         if !matches!(word("outcome"), "refused" | "ambiguous") {
@@ -270,8 +298,11 @@ fn check_answer(document: &Document, at: &str, faults: &mut Faults) {
     let description = answer.get("description").and_then(Value::as_str).unwrap_or_default();
     let says_not = description.contains("Not Retryable");
     let says_yes = description.replace("Not Retryable", "").contains("Retryable");
-    if says_not == says_yes || says_yes != retryable {
-        faults.add(at, "the description must say `Retryable` or `Not Retryable`, as the codes do");
+    if says_not == says_yes || (says_yes, says_not) != (retryable, not) {
+        faults.add(
+            at,
+            "the description must say `Retryable` or `Not Retryable`, as every one of its codes does",
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! The cache and the assertion.
 
+mod interleavings;
+
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
@@ -148,6 +150,18 @@ async fn near_its_end_a_bearer_is_lent_at_once_and_refreshed_beside_the_calls() 
 }
 
 #[tokio::test]
+async fn a_bearer_of_a_short_life_is_refreshed_from_its_half_on_and_not_before() {
+    let clock = Clock::manual(SystemTime::UNIX_EPOCH);
+    let (cache, endpoint) = (cache(&clock), Endpoint::new(&clock, 40 * SECOND));
+    for (after_seconds, asked) in [(0, 1), (19, 1), (1, 2)] {
+        clock.advance(after_seconds * SECOND);
+        lent(&cache, &endpoint).await;
+        settle().await;
+        assert_eq!(endpoint.count(), asked, "after {after_seconds} s more");
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_ahead_that_hangs_holds_up_nobody() {
     let clock = Clock::manual(SystemTime::UNIX_EPOCH);
     let (cache, endpoint) = (cache(&clock), Endpoint::new(&clock, 900 * SECOND));
@@ -240,20 +254,24 @@ proptest! {
     }
 }
 
-#[test]
-fn an_assertion_suits_clocks_that_are_five_minutes_apart_either_way() {
-    let pem = d1_fixtures::EcKey::generate().expect("a key").pkcs8_pem();
-    let key = AssertionKey::from_pkcs8_pem(pem.as_bytes(), "kid-1").expect("a key");
-    let gateway = GatewayId::new("MGW_000001").expect("an id");
-    let ours = 1_000_000_u64;
-    let jwt = sign(&key, &gateway, ours, "jti-1").expect("signed");
-    let claims = jwt.expose().split('.').nth(1).expect("claims");
-    let claims: serde_json::Value =
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
-    let (iat, exp) = (claims["iat"].as_u64().expect("a time"), claims["exp"].as_u64().expect("a time"));
-    for theirs in [ours - 300, ours, ours + 300] {
-        // The rules of contract C5 with a skew of zero.
-        assert!(iat <= theirs && theirs < exp && exp <= theirs + 900, "{theirs}");
+proptest! {
+    #[test]
+    fn an_assertion_suits_clocks_that_are_five_minutes_apart_either_way_and_any_skew_that_d1_allows(
+        ours in 1_000_000_u64..4_000_000_000,
+        apart in prop_oneof![Just(-300_i64), Just(0), Just(300), -300_i64..=300],
+        skew in prop_oneof![Just(0_u64), 0_u64..=900],
+    ) {
+        let pem = d1_fixtures::EcKey::generate().expect("a key").pkcs8_pem();
+        let key = AssertionKey::from_pkcs8_pem(pem.as_bytes(), "kid-1").expect("a key");
+        let gateway = GatewayId::new("MGW_000001").expect("an id");
+        let jwt = sign(&key, &gateway, ours, "jti-1").expect("signed");
+        let claims = jwt.expose().split('.').nth(1).expect("claims");
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
+        let (iat, exp) = (claims["iat"].as_u64().expect("a time"), claims["exp"].as_u64().expect("a time"));
+        let theirs = ours.saturating_add_signed(apart);
+        // The rules of contract C5.
+        prop_assert!(exp > theirs - skew && exp <= theirs + 900 + skew && iat <= theirs + skew);
     }
 }
 
@@ -285,4 +303,25 @@ fn an_assertion_is_a_signed_jwt_with_the_documented_claims() {
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &public)
         .verify(format!("{header}.{claims}").as_bytes(), &signature)
         .expect("the signature is good");
+}
+
+#[test]
+fn a_signature_by_the_key_of_rfc_7515_a3_is_good_by_its_public_half() {
+    let vector: serde_json::Value = serde_json::from_str(d1_fixtures::RFC7515_A3_ES256).expect("JSON");
+    let part = |name: &str| URL_SAFE_NO_PAD.decode(vector["jwk"][name].as_str().expect(name)).expect(name);
+    let point = [vec![4], part("x"), part("y")].concat();
+    let pair =
+        EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, &part("d"), &point)
+            .expect("a pair");
+    let gateway = GatewayId::new("MGW_000001").expect("an id");
+    let key = AssertionKey { kid: "kid-1".to_owned(), pair };
+    let jwt = sign(&key, &gateway, 1_300_819_380, "jti-1").expect("signed");
+    let (input, signature) = jwt.expose().rsplit_once('.').expect("three parts");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point);
+    public.verify(input.as_bytes(), &signature).expect("the signature is good");
+    // By the same check the RFC's own signature is good, so that it is the RFC's check.
+    let text = |name: &str| vector[name].as_str().expect(name).to_owned();
+    let rfc = URL_SAFE_NO_PAD.decode(text("signature")).expect("base64url");
+    public.verify(format!("{}.{}", text("protected"), text("payload")).as_bytes(), &rfc).expect("the RFC's");
 }

@@ -2,6 +2,8 @@
 //!
 //! The server speaks plain HTTP, which only tests can reach; TLS has tests of its own.
 
+mod any_answer;
+mod any_script;
 mod script;
 mod tokens;
 mod traces;

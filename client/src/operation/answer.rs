@@ -72,8 +72,9 @@ pub(crate) fn error_object(body: &[u8]) -> ErrorObject {
     ErrorObject {
         code: wire
             .code
+            .map(|code| printable(&code, LONGEST_CODE))
             .filter(|code| !code.is_empty())
-            .map(|code| ErrorCode::from(printable(&code, LONGEST_CODE))),
+            .map(ErrorCode::from),
         text: wire.error.map(|text| printable(&text, LONGEST_TEXT)),
     }
 }
@@ -98,9 +99,17 @@ mod tests {
             let read = error_object(format!(r#"{{"error":{other},"errorCode":"FORBIDDEN"}}"#).as_bytes());
             assert_eq!((read.code, read.text), (Some(ErrorCode::Forbidden), None), "{other}");
         }
-        for none in
-            [&b""[..], b"<html>", b"[]", b"{}", b"{\"errorCode\":1}", b"{\"errorCode\":\"\"}", b"\xff"]
-        {
+        for none in [
+            &b""[..],
+            b"<html>",
+            b"[]",
+            b"{}",
+            b"{\"errorCode\":1}",
+            b"{\"errorCode\":\"\"}",
+            // Nothing is left of it to be shown.
+            b"{\"errorCode\":\"\\u0007\\r\"}",
+            b"\xff",
+        ] {
             assert_eq!(error_object(none), ErrorObject::default(), "{none:?}");
         }
     }

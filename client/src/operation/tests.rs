@@ -1,11 +1,14 @@
 //! Requests as they must stand on the wire, and answers as they may arrive.
 
+mod compatible;
+
 use std::time::Duration;
 
 use http::Response;
 use proptest::prelude::*;
 
 use super::*;
+use crate::json::testing::any_json;
 use crate::jwe;
 use crate::jwk::testing::jwk_pair;
 use crate::jwk::{OwnKey, RecipientKey};
@@ -214,42 +217,4 @@ fn an_answer_without_credentials_is_unclear() {
     // A transaction needs a cryptogram too.
     let body = format!(r#"{{"transactionId":"x","encryptedData":"{good}"}}"#);
     assert!(matches!(read_payment(&answer(body), &own), Err(Unclear::Plaintext(_))));
-}
-
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(serde_json::Value::from),
-        any::<i64>().prop_map(serde_json::Value::from),
-        "\\PC{0,12}".prop_map(serde_json::Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-            proptest::collection::btree_map("[a-z]{1,6}", inner, 0..4)
-                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn unknown_members_change_nothing(extra in proptest::collection::btree_map("x-[a-z]{1,8}", any_json(), 0..5)) {
-        let plain = serde_json::json!({
-            "tokenId": "t", "state": "NEW", "cardLastDigits": "0014", "par": null, "tokenExpiryDate": "1131"
-        });
-        let mut more = plain.clone();
-        for (name, value) in extra {
-            more[name] = value;
-        }
-        prop_assert_eq!(read_token(&answer(plain.to_string())), read_token(&answer(more.to_string())));
-    }
-
-    #[test]
-    fn any_body_is_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _token = read_token(&answer(body.clone()));
-        let _merchant = read_merchant(&answer(body.clone()));
-        let _bearer = read_access_token(&answer(body.clone()));
-        let _object = error_object(&body);
-    }
 }

@@ -36,38 +36,80 @@ pub struct TokenRecord {
     pub token_expiry_date: Option<String>,
     /// DPAN and expiry date for the next payment. A real store keeps these encrypted.
     pub network_token: Option<NetworkToken>,
-    /// How new all of this is, but for `network_token`.
+    /// How new the newest of all this is: by it, a late event is known.
     pub position: Position,
-    /// How new `network_token` is: only those events carry one that have changed it (contract C22).
-    pub network_token_position: Position,
+    /// How new each member is: an event need not carry all of them (contract C22).
+    pub member_positions: MemberPositions,
+}
+
+/// How new each member of a [`TokenRecord`] is: the position of what it was taken from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemberPositions {
+    /// Of the state.
+    pub state: Position,
+    /// Of the last four digits of the card.
+    pub card_last_digits: Position,
+    /// Of the end of the card's validity.
+    pub card_expiry_date: Position,
+    /// Of the last four digits of the DPAN.
+    pub token_last_digits: Position,
+    /// Of the end of the DPAN's validity.
+    pub token_expiry_date: Position,
+    /// Of DPAN and expiry date.
+    pub network_token: Position,
+}
+
+impl MemberPositions {
+    /// All of them are from one event or one answer.
+    fn all(position: &Position) -> Self {
+        Self {
+            state: position.clone(),
+            card_last_digits: position.clone(),
+            card_expiry_date: position.clone(),
+            token_last_digits: position.clone(),
+            token_expiry_date: position.clone(),
+            network_token: position.clone(),
+        }
+    }
+}
+
+/// One member of a record, and how new it is.
+struct Member<'a, T> {
+    value: &'a mut Option<T>,
+    position: &'a mut Position,
+}
+
+impl<T: Clone> Member<'_, T> {
+    /// Takes what the other record says, if it says something and that is not older.
+    fn absorb(self, value: Option<&T>, position: &Position) {
+        if value.is_some() && (self.value.is_none() || !position.is_older_than(self.position)) {
+            *self.value = value.cloned();
+            self.position.clone_from(position);
+        }
+    }
 }
 
 impl TokenRecord {
     /// Takes in what another record of the same token knows. Where both know something, the newer one is right, see
-    /// [`Position`]; the DPAN has a position of its own, since a late event may be the only one that carries it. What
-    /// only one of them knows is kept, so that it does not matter which of them was written first.
+    /// [`Position`], member by member, since a late event may be the only one that carries it. What only one of them
+    /// knows is kept, so that it does not matter which of them was written first.
     pub fn absorb(&mut self, other: &Self) {
+        let (own, theirs) = (&mut self.member_positions, &other.member_positions);
+        Member { value: &mut self.state, position: &mut own.state }
+            .absorb(other.state.as_ref(), &theirs.state);
+        Member { value: &mut self.card_last_digits, position: &mut own.card_last_digits }
+            .absorb(other.card_last_digits.as_ref(), &theirs.card_last_digits);
+        Member { value: &mut self.card_expiry_date, position: &mut own.card_expiry_date }
+            .absorb(other.card_expiry_date.as_ref(), &theirs.card_expiry_date);
+        Member { value: &mut self.token_last_digits, position: &mut own.token_last_digits }
+            .absorb(other.token_last_digits.as_ref(), &theirs.token_last_digits);
+        Member { value: &mut self.token_expiry_date, position: &mut own.token_expiry_date }
+            .absorb(other.token_expiry_date.as_ref(), &theirs.token_expiry_date);
+        Member { value: &mut self.network_token, position: &mut own.network_token }
+            .absorb(other.network_token.as_ref(), &theirs.network_token);
         let other_is_older = other.position.is_older_than(&self.position);
-        let pick = |own: &mut Option<String>, theirs: &Option<String>| {
-            if theirs.is_some() && (own.is_none() || !other_is_older) {
-                own.clone_from(theirs);
-            }
-        };
-        pick(&mut self.card_last_digits, &other.card_last_digits);
-        pick(&mut self.card_expiry_date, &other.card_expiry_date);
-        pick(&mut self.token_last_digits, &other.token_last_digits);
-        pick(&mut self.token_expiry_date, &other.token_expiry_date);
-        if other.state.is_some() && (self.state.is_none() || !other_is_older) {
-            self.state.clone_from(&other.state);
-        }
         self.position.absorb(&other.position, other_is_older);
-        if other.network_token.is_some() {
-            let other_is_older = other.network_token_position.is_older_than(&self.network_token_position);
-            if self.network_token.is_none() || !other_is_older {
-                self.network_token.clone_from(&other.network_token);
-                self.network_token_position.clone_from(&other.network_token_position);
-            }
-        }
     }
 
     /// Dates a record that was made from an answer of D1 by what was in the store *before* D1 was asked. It is then
@@ -86,7 +128,7 @@ impl TokenRecord {
     pub fn as_of(mut self, known: Option<&Self>) -> Self {
         let known = known.map(|known| known.position.clone()).unwrap_or_default();
         self.position = Position { fetched: true, ..known };
-        self.network_token_position = self.position.clone();
+        self.member_positions = MemberPositions::all(&self.position);
         self
     }
 }
@@ -130,7 +172,7 @@ impl From<&Notification> for TokenRecord {
             token_last_digits: notification.token_last_digits.clone(),
             token_expiry_date: notification.token_expiry_date.clone(),
             network_token: notification.network_token.clone(),
-            network_token_position: position.clone(),
+            member_positions: MemberPositions::all(&position),
             position,
         }
     }
@@ -245,7 +287,11 @@ mod tests {
         TokenRecord {
             state: state.map(|text| TokenState::from(text.to_owned())),
             network_token: dpan.map(network_token),
-            network_token_position: dpan.map(|_| position.clone()).unwrap_or_default(),
+            member_positions: MemberPositions {
+                state: state.map(|_| position.clone()).unwrap_or_default(),
+                network_token: dpan.map(|_| position.clone()).unwrap_or_default(),
+                ..MemberPositions::default()
+            },
             position,
             ..TokenRecord::default()
         }
@@ -279,6 +325,20 @@ mod tests {
         kept.absorb(&record(Some(1), Some("ACTIVE"), Some(2)));
         assert_eq!(kept.state, Some(TokenState::Suspended));
         assert_eq!(kept.network_token, Some(network_token(2)));
+    }
+
+    #[test]
+    fn a_late_event_brings_what_the_newest_one_does_not_tell_of() {
+        let event = |sequence, digits: Option<&str>| {
+            let mut event = record(Some(sequence), Some("ACTIVE"), None);
+            event.card_last_digits = digits.map(str::to_owned);
+            event.member_positions.card_last_digits = event.position.clone();
+            event
+        };
+        let mut kept = event(1, Some("0001"));
+        kept.absorb(&event(3, None));
+        kept.absorb(&event(2, Some("0002")));
+        assert_eq!((kept.card_last_digits.as_deref(), kept.position.sequence), (Some("0002"), Some(3)));
     }
 
     #[test]

@@ -99,6 +99,30 @@ mod tests {
         }
 
         #[test]
+        fn any_headers_are_read_without_panic_and_within_a_day(
+            values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..3),
+            date in proptest::collection::vec(any::<u8>(), 0..40),
+            now in any::<u32>(),
+        ) {
+            let mut headers = HeaderMap::new();
+            let legal = |bytes: &Vec<u8>| HeaderValue::from_bytes(bytes).ok();
+            for value in values.iter().filter_map(legal) {
+                headers.append(RETRY_AFTER, value);
+            }
+            headers.extend(legal(&date).map(|date| (DATE, date)));
+            let pause = retry_after(&headers, at(now.into()));
+            prop_assert!(pause.is_none_or(|pause| pause <= LONGEST));
+            prop_assert!(pause.is_none() || headers.get_all(RETRY_AFTER).iter().count() == 1);
+        }
+
+        #[test]
+        fn a_date_that_lies_so_far_ahead_is_a_pause_of_so_long(now in 0_u64..4_000_000_000, ahead in 0_u64..200_000) {
+            let date = httpdate::fmt_http_date(at(now + ahead));
+            prop_assert_eq!(parse(&date, at(now)), Some(Duration::from_secs(ahead.min(86_400))));
+            prop_assert_eq!(parse(&date, at(now + ahead + 1)), Some(Duration::ZERO));
+        }
+
+        #[test]
         fn any_number_is_within_a_day(number in "[0-9]{1,40}") {
             prop_assert!(parse(&number, at(0)).is_some_and(|pause| pause <= LONGEST));
         }

@@ -140,3 +140,18 @@ fn a_404_is_success_only_for_a_deletion_in_doubt_and_in_the_words_of_d1() {
     assert!(!is_already_gone(&gone(Operation::DeleteToken, 403, d1), true));
     assert!(!is_already_gone(&gone(Operation::GetToken, 404, d1), true));
 }
+
+#[test]
+fn each_setting_of_the_policy_sets_itself_alone() {
+    let (default, some) = (RetryPolicy::default(), Duration::from_millis(1_234));
+    for (changed, expected) in [
+        (default.with_max_attempts(9), RetryPolicy { max_attempts: 9, ..default }),
+        (default.with_first_pause(some), RetryPolicy { first_pause: some, ..default }),
+        (default.with_max_pause(some), RetryPolicy { max_pause: some, ..default }),
+        (default.with_max_retry_after(some), RetryPolicy { max_retry_after: some, ..default }),
+        (RetryPolicy::never(), RetryPolicy { max_attempts: 1, ..default }),
+    ] {
+        assert_eq!(changed, expected);
+        assert_ne!(changed, default);
+    }
+}

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::sabotage::Defect;
-
 /// What is broken in a receiver. The order is that of the reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "ReceiverBreak::fault says what each stands for, in one place")]
@@ -65,18 +63,10 @@ impl ReceiverBreak {
         Self::AnyGrant,
         Self::StrictForm,
     ];
-}
 
-impl fmt::Display for ReceiverBreak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl Defect for ReceiverBreak {
-    const WHO: &'static str = "receiver";
-
-    fn fault(self) -> &'static str {
+    /// The fault in words.
+    #[must_use]
+    pub const fn fault(self) -> &'static str {
         match self {
             Self::AlwaysOk => "it answers everything with success",
             Self::KeepsNothing => "it acknowledges events and forgets them",
@@ -104,7 +94,15 @@ impl Defect for ReceiverBreak {
         }
     }
 
-    fn is_blunt(self) -> bool {
-        self == Self::AlwaysOk
+    /// It turns cases red whatever they are about, so that this proves nothing of a case.
+    #[must_use]
+    pub const fn is_blunt(self) -> bool {
+        matches!(self, Self::AlwaysOk)
+    }
+}
+
+impl fmt::Display for ReceiverBreak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }

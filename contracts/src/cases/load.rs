@@ -1,65 +1,59 @@
 //! Reading cases, strictly: what is misspelled is refused with its file and line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_saphyr::Spanned;
 
-use super::{Case, Count, Turn};
-use crate::matrix::Planned;
+use super::sense::check;
+use super::{Case, Turn};
+use crate::yaml::{FileError, parse, text_of};
 
-/// The folder of the receiver cases.
-pub(crate) const OUTBOUND: &str = "outbound";
 /// The deepest folder below the cases.
-const DEPTH: usize = 4;
-/// More requests than this no case expects: a bound beyond it would hold for a client that never ends.
-const MOST_REQUESTS: u32 = 20;
-/// Files that hold no cases, but what cases are made of.
-const MADE_OF: [&str; 2] = ["good.yaml", "transport.yaml"];
-/// The largest file of cases.
-const MAX_BYTES: u64 = 1024 * 1024;
+pub(crate) const DEPTH: usize = 4;
+/// Files of cases in one folder and those below it.
+const FILES: usize = 1000;
+/// The file that holds no cases, but the answers that end scripts.
+const GOOD: &str = "good.yaml";
+/// The file of the faults that these can meet.
+pub(super) const FAULTS: &str = "transport.yaml";
+/// The folder of what receivers are shown, which is read elsewhere.
+pub(crate) const OF_RECEIVERS: &str = "outbound";
 
 /// Why cases cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaseError {
-    /// A file or folder cannot be read.
-    #[error("cannot read {}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A file that is not as the schema of cases says.
-    #[error("{file}:{line}:{column}: {reason}")]
-    Shape {
-        /// Which.
-        file: String,
-        /// The line, from 1.
-        line: u64,
-        /// The column, from 1.
-        column: u64,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A file that cannot be read, or is not as the schema of cases says.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A case that cannot be meant.
-    #[error("{file}: case {id}: {reason}")]
+    #[error("{file}:{line}: case {id}: {reason}")]
     Meaning {
         /// Which file.
         file: String,
+        /// The line on which the case begins, from 1.
+        line: u64,
         /// Which case.
         id: String,
-        /// What is wrong with it.
+        /// What is wrong with it, what was expected, and what to do.
         reason: String,
+    },
+    /// A case that expects what does not follow from the document.
+    #[error("{0}")]
+    Disagrees(crate::agreement::Disagreement),
+    /// A folder without a case.
+    #[error("no case in {}: expected files that end in .yaml, each with a list of cases", folder.display())]
+    Empty {
+        /// Which.
+        folder: PathBuf,
     },
 }
 
 /// The good answer of each operation, given where a script has ended.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct GoodAnswers(BTreeMap<String, Turn>);
 
@@ -69,7 +63,19 @@ impl GoodAnswers {
     /// # Errors
     /// [`CaseError`], which would be a fault of this package.
     pub fn built_in() -> Result<Self, CaseError> {
-        read(include_str!("../../cases/good.yaml"), "good.yaml")
+        Ok(parse(include_str!("../../cases/good.yaml"), GOOD)?)
+    }
+
+    /// Those of a folder of cases; nothing if it has no `good.yaml`.
+    ///
+    /// # Errors
+    /// [`CaseError`] names the file and what is wrong in it.
+    pub fn in_folder(folder: &Path) -> Result<Option<Self>, CaseError> {
+        let path = folder.join(GOOD);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(parse(&text_of(&path, GOOD)?, GOOD)?))
     }
 
     /// The good answer of an operation.
@@ -93,123 +99,68 @@ pub fn built_in_cases() -> Result<Vec<Case>, CaseError> {
         ("inbound/deleteToken.yaml", include_str!("../../cases/inbound/deleteToken.yaml")),
     ];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    gather(files.into_iter().map(Ok), check)
+    gather(files.into_iter().map(Ok))
 }
 
-/// The cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml` and `transport.yaml`, of which cases
-/// are made, and what is below `outbound`, which are [receiver cases](crate::receiver_cases_in).
+/// The literal cases of a folder: every `.yaml` file in it and in its folders, but `good.yaml`, `transport.yaml` and what
+/// stands in `outbound`.
 ///
 /// # Errors
-/// [`CaseError`] names the file and what is wrong in it.
+/// [`CaseError`] names the file and what is wrong in it; a folder without a case is an error too.
 pub fn cases_in(folder: &Path) -> Result<Vec<Case>, CaseError> {
-    let mut paths = find(folder)?;
-    paths.retain(|path| !path.starts_with(folder.join(OUTBOUND)));
-    gather(read_files(folder, paths), check)
-}
-
-/// The text of each file, by its name below the folder.
-pub(crate) fn read_files(
-    folder: &Path,
-    paths: Vec<PathBuf>,
-) -> impl Iterator<Item = Result<(String, String), CaseError>> {
-    paths.into_iter().map(move |path| {
+    let mut paths = Vec::new();
+    find(folder, DEPTH, &mut paths)?;
+    paths.sort();
+    let cases = gather(paths.into_iter().map(|path| {
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        let fault = |source| CaseError::Io { path: path.clone(), source };
-        if fs::metadata(&path).map_err(fault)?.len() > MAX_BYTES {
-            let reason = format!("expected at most {MAX_BYTES} bytes");
-            return Err(CaseError::Shape { file: name, line: 1, column: 1, reason });
-        }
-        Ok((name, fs::read_to_string(&path).map_err(fault)?))
-    })
+        Ok((name.clone(), text_of(&path, &name)?))
+    }))?;
+    if cases.is_empty() {
+        return Err(CaseError::Empty { folder: folder.to_owned() });
+    }
+    Ok(cases)
 }
 
 /// The files of cases in a folder and its folders.
-pub(crate) fn find(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
-    let mut paths = Vec::new();
-    find_below(folder, DEPTH, &mut paths)?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn find_below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaseError> {
-    let fault = |source| CaseError::Io { path: folder.to_owned(), source };
+pub(crate) fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), FileError> {
+    let fault = |source| FileError::Io { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(fault)? {
         let path = entry.map_err(fault)?.path();
-        if path.is_dir() && depth > 0 {
-            find_below(&path, depth - 1, found)?;
+        if path.is_dir() {
+            if depth > 0 && !path.ends_with(OF_RECEIVERS) {
+                find(&path, depth - 1, found)?;
+            }
         } else if path.extension().is_some_and(|ending| ending == "yaml")
-            && !MADE_OF.iter().any(|made_of| path.ends_with(made_of))
+            && ![GOOD, FAULTS].iter().any(|made_of| path.ends_with(made_of))
         {
+            if found.len() >= FILES {
+                let reason = format!("expected at most {FILES} files of cases");
+                return Err(fault(std::io::Error::other(reason)));
+            }
             found.push(path);
         }
     }
     Ok(())
 }
 
-/// All cases of files, in the order of their ids.
-pub(crate) fn gather<C: DeserializeOwned + Planned>(
-    files: impl Iterator<Item = Result<(String, String), CaseError>>,
-    check: impl Fn(&C) -> Result<(), String>,
-) -> Result<Vec<C>, CaseError> {
-    let (mut cases, mut ids) = (Vec::new(), BTreeSet::new());
+fn gather(files: impl Iterator<Item = Result<(String, String), CaseError>>) -> Result<Vec<Case>, CaseError> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut places: BTreeMap<String, (String, u64)> = BTreeMap::new();
     for file in files {
         let (name, text) = file?;
-        for case in read::<Vec<C>>(&text, &name)? {
-            let wrong = check(&case).err();
-            let twice = || (!ids.insert(case.id().to_owned())).then(|| "its id stands twice".to_owned());
-            if let Some(reason) = wrong.or_else(twice) {
-                return Err(CaseError::Meaning { file: name, id: case.id().to_owned(), reason });
+        for one in parse::<Vec<Spanned<Case>>>(&text, &name)? {
+            let (case, line) = (one.value, one.referenced.line());
+            let twice = |(file, line): &(String, u64)| {
+                format!("its id stands at {file}:{line} already; give one of the two another last part")
+            };
+            let wrong = check(&case).err().or_else(|| places.get(&case.id).map(twice));
+            if let Some(reason) = wrong {
+                return Err(CaseError::Meaning { file: name, line, id: case.id, reason });
             }
+            places.insert(case.id.clone(), (name.clone(), line));
             cases.push(case);
         }
     }
-    cases.sort_by(|one: &C, other| one.id().cmp(other.id()));
+    cases.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(cases)
-}
-
-/// YAML 1.2 without the words of 1.1, so that a code `NO` stays text; faults come without the lines around them.
-pub(super) fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, CaseError> {
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
-        let (line, column) = fault.location().map_or((1, 1), |place| (place.line(), place.column()));
-        CaseError::Shape { file: file.to_owned(), line, column, reason: fault.to_string() }
-    })
-}
-
-/// What holds for the cases of both sides.
-pub(crate) fn check_head(id: &str, why: &str, source: &[String]) -> Result<(), String> {
-    let parts: Vec<&str> = id.split('/').collect();
-    if parts.len() != 5 || parts.iter().any(|part| part.is_empty()) {
-        return Err("expected an id of five parts: SIDE/OPERATION/STATUS/CODE/NAME".to_owned());
-    }
-    if why.trim().len() < 20 {
-        return Err("expected `why` to say what goes wrong for the users of a client that fails".to_owned());
-    }
-    if source.is_empty() {
-        return Err("expected `source` to name the numbers in the contract".to_owned());
-    }
-    Ok(())
-}
-
-fn check(case: &Case) -> Result<(), String> {
-    check_head(&case.id, &case.why, &case.source)?;
-    let parts: Vec<&str> = case.id.split('/').collect();
-    for count in [Some(case.expect.attempts), case.expect.access_tokens].into_iter().flatten() {
-        if matches!(count, Count::Between { min, max } if min == 0 || min > max || max > MOST_REQUESTS) {
-            return Err(format!("expected bounds of requests from 1 to {MOST_REQUESTS}, found {count}"));
-        }
-    }
-    let endless = case.answers.iter().rev().skip(1).any(|turn| turn.always);
-    if endless {
-        return Err("`always` may stand on the last answer alone: nothing after it would be given".to_owned());
-    }
-    let fits = |turn: &Turn| {
-        let code = turn.body.as_ref().and_then(|body| body.get("errorCode")).and_then(Value::as_str);
-        turn.status.to_string() == parts[2] && code.unwrap_or("none") == parts[3]
-    };
-    // A cell of good answers is shown by the good answer that stands at the end of every script.
-    if !parts[2].starts_with('2') && !case.answers.iter().any(fits) {
-        return Err("none of its answers is that of its cell".to_owned());
-    }
-    Ok(())
 }

@@ -1,13 +1,15 @@
 //! Cases of what carries the answers: each fault of a catalogue, for each class of operations that it can befall.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::derived::essential_of;
-use super::load::read;
+use super::load::FAULTS;
 use super::{Case, CaseError, Count, Ending, Expectation, Fault, GoodAnswers, Outcome, Retryable, Turn};
+use crate::yaml::{parse, text_of};
 
 /// How often an operation that may be repeated is sent: a client may repeat it, and need not.
 const SOME: Count = Count::Between { min: 1, max: 10 };
@@ -105,7 +107,19 @@ impl TransportFaults {
     /// # Errors
     /// [`CaseError`], which would be a fault of this package.
     pub fn built_in() -> Result<Self, CaseError> {
-        read(include_str!("../../cases/transport.yaml"), "transport.yaml")
+        Ok(parse(include_str!("../../cases/transport.yaml"), FAULTS)?)
+    }
+
+    /// That of a folder of cases; nothing if it has no `transport.yaml`.
+    ///
+    /// # Errors
+    /// [`CaseError`] names the file and what is wrong in it.
+    pub fn in_folder(folder: &Path) -> Result<Option<Self>, CaseError> {
+        let path = folder.join(FAULTS);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(parse(&text_of(&path, FAULTS)?, FAULTS)?))
     }
 }
 

@@ -1,13 +1,17 @@
 //! Reading receiver cases, as strictly as the others.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use super::case::{Answer, PROBED_MEMBERS, Piece, ReceiverCase, Step, TakenAs};
 use super::jwe::Forgery;
 use crate::cases::Count;
-use crate::cases::load::{CaseError, OUTBOUND, check_head, find, gather, read_files};
+use crate::cases::load::{CaseError, DEPTH, OF_RECEIVERS, find};
+use crate::standing::is_source;
+use crate::yaml::{parse, text_of};
 
 /// The most requests at once.
 const AT_ONCE: u32 = 8;
@@ -29,24 +33,64 @@ pub fn receiver_cases() -> Result<Vec<ReceiverCase>, CaseError> {
         ("outbound/getAccessToken.yaml", include_str!("../../cases/outbound/getAccessToken.yaml")),
     ];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    gather(files.into_iter().map(Ok), check)
+    gather(files.into_iter().map(Ok))
 }
 
-/// The receiver cases of a folder: every `.yaml` file below its folder `outbound`.
+/// The receiver cases of a folder: every `.yaml` file below its folder `outbound`. None if there is no such folder.
 ///
 /// # Errors
 /// [`CaseError`] names the file and what is wrong in it.
 pub fn receiver_cases_in(folder: &Path) -> Result<Vec<ReceiverCase>, CaseError> {
-    let below = folder.join(OUTBOUND);
-    let paths = if below.is_dir() { find(&below)? } else { Vec::new() };
-    gather(read_files(folder, paths), check)
+    let (below, mut paths) = (folder.join(OF_RECEIVERS), Vec::new());
+    if below.is_dir() {
+        find(&below, DEPTH, &mut paths)?;
+    }
+    paths.sort();
+    gather(paths.into_iter().map(|path| {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        Ok((name.clone(), text_of(&path, &name)?))
+    }))
+}
+
+fn gather(
+    files: impl Iterator<Item = Result<(String, String), CaseError>>,
+) -> Result<Vec<ReceiverCase>, CaseError> {
+    let (mut cases, mut ids) = (Vec::<ReceiverCase>::new(), BTreeSet::new());
+    for file in files {
+        let (name, text) = file?;
+        for one in parse::<Vec<Spanned<ReceiverCase>>>(&text, &name)? {
+            let (case, line) = (one.value, one.referenced.line());
+            let twice =
+                || (!ids.insert(case.id.clone())).then(|| "its id stands twice; change one".to_owned());
+            if let Some(reason) = check(&case).err().or_else(twice) {
+                return Err(CaseError::Meaning { file: name, line, id: case.id, reason });
+            }
+            cases.push(case);
+        }
+    }
+    cases.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(cases)
+}
+
+fn check_head(ReceiverCase { id, why, source, .. }: &ReceiverCase) -> Result<(), String> {
+    let parts: Vec<&str> = id.split('/').collect();
+    if parts.len() != 5 || parts[0] != "outbound" || parts.iter().any(|part| part.is_empty()) {
+        return Err(
+            "expected an id of five parts: outbound/OPERATION/STATUS/CODE/NAME; correct it".to_owned()
+        );
+    }
+    if why.trim().len() < 20 {
+        return Err("expected `why` to say what goes wrong for the users of a receiver that fails".to_owned());
+    }
+    match source.iter().find(|source| !is_source(source)) {
+        Some(source) => Err(format!("`source`: {source:?} is no number in the contract; correct it")),
+        None if source.is_empty() => Err("expected `source` to name the numbers in the contract".to_owned()),
+        None => Ok(()),
+    }
 }
 
 fn check(case: &ReceiverCase) -> Result<(), String> {
-    check_head(&case.id, &case.why, &case.source)?;
-    if !case.id.starts_with("outbound/") {
-        return Err("expected an id that begins with outbound/: other cases are not for receivers".to_owned());
-    }
+    check_head(case)?;
     if case.steps.is_empty() {
         return Err("expected a step at least".to_owned());
     }

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use super::case::ReceiverCase;
 use super::play::{Came, Delivered, NotRun, ReceiverRan};
 use super::side::D1Side;
-use super::verdict::end_was_judged;
 use crate::cases::{Case, Count, Expectation, Outcome, Retryable};
 use crate::cells::Cell;
 use crate::matrix::Matrix;
 use crate::report::Report;
-use crate::runner::{Ran, Shows};
+use crate::runner::Ran;
 use crate::stage::Exchange;
 use crate::subject::Told;
 
-/// The report of a run. `planned` are all cases that the run was to make; `cells` those that they are to show.
+/// The report of a run. `planned` are all cases that the run was to make; `cells` those that they are to show. A case that
+/// could not be run, or passed with another right answer than that of its cell, is put aside: its cell is not covered.
 #[must_use]
 pub fn receiver_report(
     name: &str,
@@ -25,46 +25,52 @@ pub fn receiver_report(
     (ran, not_run): (Vec<ReceiverRan>, Vec<NotRun>),
 ) -> Report {
     let seen: BTreeSet<String> = ran.iter().flat_map(|one| one.cells_shown(side)).collect();
-    let ran = ran.into_iter().map(|one| as_ran(one, &seen)).collect();
-    Report::new(name, Matrix::new(cells, planned), planned.len(), ran).with_not_run(not_run)
+    let mut aside: Vec<(String, String)> =
+        not_run.into_iter().map(|one| (one.case, format!("not run: needs {}", one.needs))).collect();
+    let (told, other): (Vec<_>, Vec<_>) =
+        ran.into_iter().partition(|one| !one.verdict.passed() || seen.contains(one.case.cell()));
+    let stand_ins: Vec<Case> = planned.iter().map(ReceiverCase::stand_in).collect();
+    let matrix = Matrix::new(cells, &stand_ins);
+    let why = "passed with another right answer than that of its cell, which is still to be seen";
+    aside.extend(other.into_iter().map(|one| (one.case.id, why.to_owned())));
+    aside.sort();
+    Report::new(name, matrix, planned.len(), told.into_iter().map(as_ran).collect()).with_aside(aside)
 }
 
 /// D1 is the one who calls: what it was told is the receiver's last answer.
-fn as_ran(ran: ReceiverRan, seen: &BTreeSet<String>) -> Ran {
-    let ReceiverRan { case, deliveries, found, verdict } = ran;
-    let shows = if !seen.contains(case.cell()) {
-        Shows::OtherAnswer
-    } else if end_was_judged(case.end.as_ref(), &found) {
-        Shows::Cell
-    } else {
-        Shows::Unprobed
-    };
-    let (status, code) = case.cell_answer();
-    let expected = outcome(status, code.map(str::to_owned));
+fn as_ran(ran: ReceiverRan) -> Ran {
+    let ReceiverRan { case, deliveries, verdict, .. } = ran;
     let told = deliveries.iter().rev().find_map(|one| match &one.came {
         Came::Answer { status, code, .. } => Some(told(outcome(*status, code.clone()))),
         _ => None,
     });
-    let attempts = Count::Exactly(u32::try_from(deliveries.len()).unwrap_or(u32::MAX));
-    let case = Case {
-        id: case.id,
-        why: case.why,
-        source: case.source,
-        answers: Vec::new(),
-        judged: true,
-        attempt_timeout_ms: None,
-        expect: Expectation {
-            outcome: expected,
-            retryable: Retryable::Never,
-            ambiguous: false,
-            or: Vec::new(),
-            attempts,
-            access_tokens: None,
-            waits_at_least_ms: 0,
-            result: BTreeMap::new(),
-        },
-    };
-    Ran { case, exchanges: deliveries.into_iter().map(exchange).collect(), told, verdict, shows }
+    Ran { case: case.stand_in(), exchanges: deliveries.into_iter().map(exchange).collect(), told, verdict }
+}
+
+impl ReceiverCase {
+    /// As much of a case as reports and coverage look at.
+    #[must_use]
+    pub fn stand_in(&self) -> Case {
+        let (status, code) = self.cell_answer();
+        Case {
+            id: self.id.clone(),
+            why: self.why.clone(),
+            source: self.source.clone(),
+            answers: Vec::new(),
+            judged: true,
+            attempt_timeout_ms: None,
+            expect: Expectation {
+                outcome: outcome(status, code.map(str::to_owned)),
+                retryable: Retryable::Never,
+                ambiguous: false,
+                or: Vec::new(),
+                attempts: Count::Exactly(1),
+                access_tokens: None,
+                waits_at_least_ms: 0,
+                result: BTreeMap::new(),
+            },
+        }
+    }
 }
 
 fn outcome(status: u16, code: Option<String>) -> Outcome {

@@ -1,6 +1,6 @@
 //! Judging a receiver case: what went out, what came back, and what became of it. Pure.
 
-use super::case::{Answer, End, ReceiverCase, Refused, Step};
+use super::case::{Answer, ReceiverCase, Refused, Step};
 use super::play::{Came, Delivered, Found};
 use crate::cases::Outcome;
 use crate::judge::Contract;
@@ -134,15 +134,6 @@ fn presentable(value: &str) -> &str {
     let word = value.len() <= 32 && value.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let digits = value.len() <= 4 && value.bytes().all(|byte| byte.is_ascii_digit());
     if word || digits { value } else { "another text" }
-}
-
-/// Whether the probe told enough for the end of a case to be judged at all.
-pub(super) fn end_was_judged(end: Option<&End>, found: &Found) -> bool {
-    let Some(end) = end else { return true };
-    let Some(Ok(found)) = found else { return found.is_some() };
-    let Some(found) = found else { return true };
-    let member = end.token.keys().any(|name| found.token.contains_key(name));
-    end.unknown || member || (end.events.is_some() && found.events.is_some())
 }
 
 /// The cells whose answers have come. An answer without a body is that of its status, if that has one code alone.

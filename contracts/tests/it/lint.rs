@@ -156,6 +156,44 @@ fn a_description_that_hides_or_contradicts_the_retry_is_refused() {
 }
 
 #[test]
+fn a_description_cannot_speak_for_codes_that_differ() {
+    let at = "/components/responses/BadRequest";
+    let faults = inbound_with(&format!("{at}/x-error-codes/MISSING_FIELD"), |code| {
+        code["retry"] = json!("after-delay");
+    });
+    assert!(faults.iter().any(|fault| fault.at == at && fault.message.contains("every one")), "{faults:?}");
+    let faults = inbound_with(at, |answer| {
+        answer["description"] = json!("Bad Request - Retryable");
+        answer["x-error-codes"]["MISSING_FIELD"]["retry"] = json!("after-delay");
+    });
+    assert!(faults.iter().any(|fault| fault.at == at && fault.message.contains("every one")), "{faults:?}");
+}
+
+#[test]
+fn what_a_code_says_must_be_possible_with_its_status() {
+    let codes = |answer: &str, code: &str| format!("/components/responses/{answer}/x-error-codes/{code}");
+    for (at, member, value, place) in [
+        (codes("ResourceNotFound", "RESOURCE_NOT_FOUND"), "outcome", "ambiguous", "/responses/404"),
+        (codes("TooManyRequests", "TOO_MANY_REQUESTS"), "outcome", "ambiguous", "/x-outside-operations/429"),
+        (codes("ResourceNotFound", "RESOURCE_NOT_FOUND"), "retry", "after-refresh", "/responses/404"),
+        (codes("Unauthorized", "none"), "retry", "never", "/responses/401"),
+    ] {
+        let faults = inbound_with(&at, |code| code[member] = json!(value));
+        assert!(faults.iter().any(|fault| fault.at.ends_with(place)), "{at} {member}: {faults:?}");
+    }
+    let at = codes("Unauthorized", "none");
+    let faults = inbound_with(&at, |code| code["retries"] = json!("never"));
+    assert!(faults.iter().any(|fault| fault.at == at && fault.message.contains("retries")), "{faults:?}");
+}
+
+#[test]
+fn an_answer_outside_the_operations_needs_codes_too() {
+    let faults =
+        inbound_with("/x-outside-operations", |answers| answers["410"] = json!({"description": "Gone"}));
+    assert!(faults.iter().any(|fault| fault.at == "/x-outside-operations/410"), "{faults:?}");
+}
+
+#[test]
 fn an_error_answer_without_codes_is_refused_in_the_operation_that_gives_it() {
     let faults = inbound_with("/components/responses/ResourceNotFound", |answer| {
         answer.as_object_mut().expect("an object").remove("x-error-codes");

@@ -1,8 +1,12 @@
 //! The contract documents, the lint and the judge, seen from outside.
 
 mod admin;
+mod agreement;
 mod answers;
 mod any_input;
+mod case_errors;
+mod case_schema;
+mod catalogue;
 mod documents;
 mod exchanges;
 mod lint;
@@ -11,3 +15,4 @@ mod requests;
 mod sabotage;
 mod shim;
 mod suite;
+mod waivers;

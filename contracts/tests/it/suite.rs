@@ -1,11 +1,10 @@
 //! Cells, cases and the matrix: what is missing, misspelled or misplaced is found.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use d1_contracts::{
     Case, Gap, GoodAnswers, Matrix, Ran, Report, ReportedOutcome, Retryable, Side, Standing, Told,
-    built_in_cases, cases_in, derived_cases, documented_cells, inbound, judge_case, made_cells, outbound,
+    built_in_cases, derived_cases, documented_cells, inbound, judge_case, made_cells, outbound,
 };
 
 fn matrix_of(cases: &[Case]) -> Matrix {
@@ -85,57 +84,6 @@ fn the_standing_of_a_cell_is_the_weakest_of_its_parts() {
     for id in ["outbound/getAccessToken/200/none", "outbound/getAccessToken/400/FIELD_INVALID_FORMAT"] {
         assert_eq!(standing(&outbound, Side::Outbound, id), Standing::Documented, "{id}");
     }
-}
-
-/// A file with one good case, changed.
-fn refusal(from: &str, to: &str) -> String {
-    let good = "- id: inbound/createMerchant/400/INVALID_FIELD/x\n  why: A reason that is long enough to be one.\n  source: [C15]\n  \
-                answers:\n    - {status: 400, body: {errorCode: INVALID_FIELD, error: merchantName}}\n  expect: {outcome: {refused: \
-                {status: 400, code: INVALID_FIELD}}, retryable: never, ambiguous: false, attempts: 1}\n";
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("one.yaml");
-    fs::write(&path, good).expect("written");
-    assert_eq!(cases_in(folder.path()).expect("a good case").len(), 1);
-    let bad = good.replace(from, to);
-    assert_ne!(bad, good, "{from}");
-    fs::write(&path, bad).expect("written");
-    cases_in(folder.path()).expect_err("a bad case").to_string()
-}
-
-#[test]
-fn a_bad_case_is_refused_by_file_line_and_reason() {
-    for (from, to, wanted) in [
-        ("  why: A", "  way: A", &["one.yaml:2:", "way"][..]),
-        ("attempts: 1", "attempts: once", &["one.yaml:6:"]),
-        ("retryable: never", "retryable: maybe", &["one.yaml:6:", "maybe"]),
-        ("outcome: {refused", "outcome: {rejected", &["one.yaml:6:", "rejected"]),
-        ("status: 400, body", "status: 400, bodi", &["one.yaml:5:", "bodi"]),
-        ("400, code: INVALID_FIELD}}", "400, cod: INVALID_FIELD}}", &["one.yaml:6:", "cod"]),
-        ("  expect:", "  judged: false\n  expect:", &["one.yaml:6:", "judged"]),
-        ("attempts: 1", "attempts: {min: 0, max: 3}", &["one.yaml", "from 1 to 20"]),
-        ("attempts: 1", "attempts: {min: 1, max: 99}", &["one.yaml", "from 1 to 20"]),
-        ("/x\n", "\n", &["one.yaml", "five parts"]),
-        ("A reason that is long enough to be one.", "So.", &["one.yaml", "why"]),
-        ("[C15]", "[]", &["one.yaml", "source"]),
-        ("createMerchant/400", "createMerchant/403", &["one.yaml", "none of its answers"]),
-    ] {
-        let said = refusal(from, to);
-        for part in wanted {
-            assert!(said.contains(part), "{from} -> {to}: {said}");
-        }
-    }
-}
-
-#[test]
-fn an_id_stands_once() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let case = "- {id: inbound/createMerchant/201/none/x, why: A reason that is long enough to be one., source: [C16], expect: {outcome: \
-                ok, retryable: never, ambiguous: false, attempts: 1}}\n";
-    fs::write(folder.path().join("one.yaml"), case).expect("written");
-    fs::create_dir(folder.path().join("deeper")).expect("made");
-    fs::write(folder.path().join("deeper/two.yaml"), case).expect("written");
-    let said = cases_in(folder.path()).expect_err("twice").to_string();
-    assert!(said.contains("stands twice") && said.contains("inbound/createMerchant/201/none/x"), "{said}");
 }
 
 #[test]

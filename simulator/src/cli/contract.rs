@@ -1,10 +1,14 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
+mod d1_side;
 mod own_client;
+mod own_receiver;
 mod props;
+mod receiver;
 mod sabotage;
 mod shim;
 mod stage;
+mod waivers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,96 +16,123 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Case, CaseError, Cell, GoodAnswers, Matrix, Now, Ran, Report, RunError, Side, Subject, TransportFaults,
-    built_in_cases, cases_in, derived_cases, documented_cells, inbound, made_cells, outbound, run_cases,
-    transport_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, Ran, ReceiverCase, Report, RunError,
+    Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
 };
 
-use super::args::{Contract, ContractCommand, Run, Show};
+use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
 use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::clock::{Clock, ClockMode};
 
+pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 pub use own_client::OwnClient;
+pub use own_receiver::OwnReceiver;
 pub use props::contract_props;
 pub use stage::contract_stage;
 
 pub(super) fn run(args: Contract) -> Result<(), Failure> {
-    let cases = args.cases.as_deref();
+    let catalogue = || catalogue(args.cases.as_deref());
+    let of_receivers = || receiver::cases(args.cases.as_deref());
     match args.command {
-        ContractCommand::Coverage => coverage(cases),
-        ContractCommand::List => list(cases),
-        ContractCommand::Show(args) => show(cases, &args),
-        ContractCommand::Run(args) => run_suite(cases, &args),
-        ContractCommand::Sabotage(args) => sabotage::run(&self::cases(cases)?, &args),
+        ContractCommand::Coverage(args) => coverage(&catalogue()?, &of_receivers()?, &args),
+        ContractCommand::List => list(&catalogue()?, &of_receivers()?),
+        ContractCommand::Show(args) => show(&catalogue()?, &of_receivers()?, &args),
+        ContractCommand::Run(args) if args.receiver.is_some() => receiver::run(&of_receivers()?, &args),
+        ContractCommand::Run(args) => run_suite(&catalogue()?, &args),
+        ContractCommand::Sabotage(args) if args.receiver => receiver::sabotage(&of_receivers()?, &args),
+        ContractCommand::Sabotage(args) => sabotage::run(&catalogue()?, &args),
+        ContractCommand::Schema(args) => {
+            print(match args.of {
+                SchemaOf::Case => CASE_SCHEMA.trim_end(),
+            });
+            Ok(())
+        }
     }
 }
 
-fn coverage(folder: Option<&Path>) -> Result<(), Failure> {
-    let mut all = cells(Side::Inbound, folder)?;
-    all.extend(cells(Side::Outbound, folder)?);
-    let matrix = Matrix::new(&all, &cases(folder)?);
-    print(matrix.text().trim_end());
-    gate(matrix.gaps().len())
+fn coverage(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Coverage) -> Result<(), Failure> {
+    let mut all = catalogue.cells().to_vec();
+    all.extend(documented_cells(&outbound().map_err(Failure::internal)?, Side::Outbound));
+    let stand_ins = of_receivers.iter().map(ReceiverCase::stand_in);
+    let cases: Vec<Case> = catalogue.cases().iter().cloned().chain(stand_ins).collect();
+    let matrix = Matrix::new(&all, &cases);
+    let mut gaps = matrix.gaps();
+    let exempt = waivers::exempt(args.exempt.as_deref(), &all, &mut gaps)?;
+    print(format!("{}{}", matrix.text(), exempt.text("exempt")).trim_end());
+    waivers::gate(exempt.stale.len())?;
+    gate(gaps.len())
 }
 
-fn list(folder: Option<&Path>) -> Result<(), Failure> {
-    for case in cases(folder)? {
-        print(&format!("{}  {}", case.id, case.why));
+fn list(catalogue: &Catalogue, of_receivers: &[ReceiverCase]) -> Result<(), Failure> {
+    let of_clients = catalogue.cases().iter().map(|case| (&case.id, &case.why));
+    for (id, why) in of_clients.chain(of_receivers.iter().map(|case| (&case.id, &case.why))) {
+        print(&format!("{id}  {why}"));
     }
     Ok(())
 }
 
-fn show(folder: Option<&Path>, args: &Show) -> Result<(), Failure> {
-    let found = cases(folder)?.into_iter().find(|case| case.id == args.id);
-    let case = found.ok_or_else(|| {
-        Failure::usage(format!("{}: no such case; `d1sim contract list` prints all ids", args.id))
-    })?;
-    print(&serde_json::to_string_pretty(&case).map_err(Failure::internal)?);
+fn show(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Show) -> Result<(), Failure> {
+    let of_client = catalogue.cases().iter().find(|case| case.id == args.id);
+    let of_receiver = of_receivers.iter().find(|case| case.id == args.id);
+    let text = match (of_client, of_receiver) {
+        (Some(case), _) => serde_json::to_string_pretty(case),
+        (None, Some(case)) => serde_json::to_string_pretty(case),
+        (None, None) => {
+            let error = format!("{}: no such case; `d1sim contract list` prints all ids", args.id);
+            return Err(Failure::usage(error));
+        }
+    };
+    print(&text.map_err(Failure::internal)?);
     Ok(())
 }
 
-fn run_suite(folder: Option<&Path>, args: &Run) -> Result<(), Failure> {
-    let mut planned = cases(folder)?;
-    let matrix = Matrix::new(&cells(Side::Inbound, folder)?, &planned);
-    let all = planned.len();
-    if let Some(filter) = &args.filter {
-        planned.retain(|case| case.id.contains(filter.as_str()));
-    }
+fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
+    let matrix = Matrix::new(catalogue.cells(), catalogue.cases());
+    let all = catalogue.cases().len();
+    let filter = args.filter.as_deref().unwrap_or_default();
+    let planned: Vec<Case> =
+        catalogue.cases().iter().filter(|case| case.id.contains(filter)).cloned().collect();
     if planned.is_empty() {
-        let why = match &args.filter {
-            Some(filter) => format!("--filter {filter}: no case id contains it"),
-            None => "there is no case to run".to_owned(),
-        };
-        return Err(Failure { exit: Exit::NothingRan, error: why.into() });
+        return Err(nothing_to_run(filter));
     }
     // A part of the cases covers a part of the cells, which is no gap.
     let whole = planned.len() == all;
-    let gaps = if whole { matrix.gaps().len() } else { 0 };
+    let mut gaps = matrix.gaps();
+    let exempt = waivers::exempt(args.exempt.as_deref(), catalogue.cells(), &mut gaps)?;
+    // A list that cannot be read ends the run before it begins.
+    let known = waivers::known(args.known_failing.as_deref())?;
     let world = pretend_world()?;
+    let stage = stage(world.path(), catalogue)?;
     let (client, ran) = match &args.exec {
-        Some(command) => shim::run(world.path(), command, &planned)?,
-        None => run_own(world.path(), &planned)?,
+        Some(command) => shim::run(world.path(), &stage, command, &planned)?,
+        None => run_own(world.path(), &stage, &planned)?,
     };
-    let mut report = Report::new(&client, matrix, all, ran);
+    let known = known.judge(catalogue, &ran)?;
+    let mut report = Report::new(&client, matrix, all, ran).with_waived(known, exempt);
     let mut witness = Ok(());
     if args.kills {
-        let kills = sabotage::kills(world.path(), &planned)?;
+        let kills = sabotage::kills(world.path(), &stage, &planned)?;
         // A part of the cases lets many a broken client live, which is no fault.
         witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
-        print(&kills.text());
+        print(&kills.summary());
         report = report.with_kills(kills);
     }
     print(&report.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", report.json())))?;
     write(args.junit.as_deref(), || report.junit().map_err(Failure::internal))?;
-    let failed = report.failed().count();
+    let failed = report.unexpected().count();
     if failed > 0 {
         let error = format!("{failed} cases failed").into();
         return Err(Failure { exit: Exit::CaseFailed, error });
     }
-    gate(gaps)?;
+    waivers::gate(report.stale().count())?;
+    gate(if whole { gaps.len() } else { 0 })?;
     witness
+}
+
+fn nothing_to_run(filter: &str) -> Failure {
+    Failure { exit: Exit::NothingRan, error: format!("--filter {filter}: no case id contains it").into() }
 }
 
 /// The pretend world of a run is made for it and goes with it.
@@ -112,14 +143,18 @@ fn pretend_world() -> Result<tempfile::TempDir, Failure> {
     Ok(world)
 }
 
-fn run_own(world: &Path, cases: &[Case]) -> Result<(String, Vec<Ran>), Failure> {
-    let stage = contract_stage(world).map_err(Failure::internal)?;
+/// The script server, with the answers of the catalogue at the end of scripts.
+fn stage(world: &Path, catalogue: &Catalogue) -> Result<Stage, Failure> {
+    Ok(contract_stage(world).map_err(Failure::internal)?.with_good(catalogue.good().clone()))
+}
+
+fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<(String, Vec<Ran>), Failure> {
     let client = OwnClient::new(world);
     let name = client.name().to_owned();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let subject: Arc<dyn Subject> = Arc::new(client);
-    let ran = runtime.block_on(run_cases(&stage, cases, &subject, 1)).map_err(harness)?;
+    let ran = runtime.block_on(run_cases(stage, cases, &subject, 1)).map_err(harness)?;
     Ok((name, ran))
 }
 
@@ -135,35 +170,17 @@ fn gate(gaps: usize) -> Result<(), Failure> {
     Err(Failure { exit: Exit::Gap, error })
 }
 
-fn cases(folder: Option<&Path>) -> Result<Vec<Case>, Failure> {
-    let read = folder.map_or_else(built_in_cases, cases_in);
-    let mut cases = read.map_err(|error| match error {
-        CaseError::Io { .. } => Failure::resource(error),
+fn catalogue(folder: Option<&Path>) -> Result<Catalogue, Failure> {
+    let contract = inbound().map_err(Failure::internal)?;
+    let read = match folder {
+        Some(folder) => Catalogue::in_folder(&contract, folder),
+        None => Catalogue::built_in(&contract),
+    };
+    read.map_err(|error| match error {
+        CaseError::File(FileError::Io { .. }) => Failure::resource(error),
+        CaseError::Empty { .. } => Failure { exit: Exit::NothingRan, error: error.into() },
         _ => Failure::usage(error),
-    })?;
-    if folder.is_none() {
-        cases.extend(made()?);
-    }
-    Ok(cases)
-}
-
-/// The cases that follow from the good answers, and those of the faults that these can meet. Both are built in.
-fn made() -> Result<Vec<Case>, Failure> {
-    let good = GoodAnswers::built_in().map_err(Failure::internal)?;
-    let mut cases = derived_cases(&inbound().map_err(Failure::internal)?, &good);
-    cases.extend(transport_cases(&TransportFaults::built_in().map_err(Failure::internal)?, &good));
-    Ok(cases)
-}
-
-/// The cells of a side; those of cases that are made where these are run.
-fn cells(side: Side, folder: Option<&Path>) -> Result<Vec<Cell>, Failure> {
-    let contract = if side == Side::Inbound { inbound() } else { outbound() };
-    let mut cells = documented_cells(&contract.map_err(Failure::internal)?, side);
-    if side == Side::Inbound && folder.is_none() {
-        cells.extend(made_cells(&made()?));
-        cells.sort();
-    }
-    Ok(cells)
+    })
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {

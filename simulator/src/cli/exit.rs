@@ -17,6 +17,8 @@ pub enum Exit {
     NothingRan = 3,
     /// The contract suite itself failed.
     Harness = 4,
+    /// Something that is put up with has come to its end, or there is nothing to put up with.
+    Stale = 5,
     /// A client that is broken on purpose passes every case of the contract suite, or a case notices none.
     Survivor = 6,
     /// The command line, a configuration or an input file is not as it must be.

@@ -122,21 +122,21 @@ fn judge_header(text: &str, own_kid: &str) -> Result<[u8; 65], Why> {
 
 fn agreed_key(own: &PrivateKey, theirs: impl TryInto<ParsedPublicKey>) -> Option<LessSafeKey> {
     agreement::agree(own, theirs, (), |secret| {
-        let key = derive("A256GCM", secret).ok_or(())?;
+        let key: Zeroizing<[u8; 32]> = derive("A256GCM", secret, [b"", b""]).ok_or(())?;
         UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).map_err(|_| ())
     })
     .ok()
 }
 
-/// Concat KDF of RFC 7518, 4.6.2 for a 256-bit key and no party information.
-fn derive(algorithm: &str, secret: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+/// Concat KDF of RFC 7518, 4.6.2 for a key of `N` bytes. Toward D1 the party information, `apu` and `apv`, is empty.
+fn derive<const N: usize>(algorithm: &str, secret: &[u8], party: [&[u8]; 2]) -> Option<Zeroizing<[u8; N]>> {
     let mut info = Vec::with_capacity(32);
-    info.extend_from_slice(&u32::try_from(algorithm.len()).ok()?.to_be_bytes());
-    info.extend_from_slice(algorithm.as_bytes());
-    // apu and apv are absent: their lengths are zero.
-    info.extend_from_slice(&[0; 8]);
-    info.extend_from_slice(&256_u32.to_be_bytes());
-    let mut key = Zeroizing::new([0_u8; 32]);
+    for part in [algorithm.as_bytes(), party[0], party[1]] {
+        info.extend_from_slice(&u32::try_from(part.len()).ok()?.to_be_bytes());
+        info.extend_from_slice(part);
+    }
+    info.extend_from_slice(&u32::try_from(N * 8).ok()?.to_be_bytes());
+    let mut key = Zeroizing::new([0_u8; N]);
     let hash = get_sskdf_digest_algorithm(SskdfDigestAlgorithmId::Sha256)?;
     sskdf_digest(hash, secret, &info, &mut *key).ok()?;
     Some(key)
@@ -151,104 +151,4 @@ fn why(
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::jose::Use;
-
-    fn keys() -> (OwnKey, PublicKey) {
-        let key = d1_fixtures::EcKey::generate().expect("randomness");
-        let own = OwnKey::read(&key.private_jwk(d1_fixtures::KeyUse::Encryption)).expect("a key");
-        let public = PublicKey::read(&key.public_jwk(d1_fixtures::KeyUse::Encryption), Use::Encryption)
-            .expect("a key");
-        (own, public)
-    }
-
-    fn with_header(jwe: &str, change: impl Fn(&mut Map<String, Value>)) -> String {
-        let (header, rest) = jwe.split_once('.').expect("a JWE");
-        let mut members: Map<String, Value> =
-            serde_json::from_slice(&decode(header).expect("base64url")).expect("JSON");
-        change(&mut members);
-        format!("{}.{rest}", encode(&serde_json::to_vec(&members).expect("JSON")))
-    }
-
-    #[test]
-    fn what_is_sealed_toward_a_key_is_opened_with_it() {
-        let (own, public) = keys();
-        let jwe = seal(b"{\"pan\":\"x\"}", &public).expect("sealed");
-        assert_eq!(&*open(&jwe, &own).expect("opened"), b"{\"pan\":\"x\"}");
-    }
-
-    #[test]
-    fn a_header_that_is_not_just_so_is_refused_with_its_reason() {
-        let (own, public) = keys();
-        let jwe = seal(b"{}", &public).expect("sealed");
-        let set = |name: &'static str, value: Value| {
-            with_header(&jwe, move |members| {
-                members.insert(name.into(), value.clone());
-            })
-        };
-        let table = [
-            (set("alg", "ECDH-ES+A256KW".into()), "JWE header alg"),
-            (set("alg", "dir".into()), "JWE header alg"),
-            (set("enc", "A128GCM".into()), "JWE header enc"),
-            (set("kid", "other".into()), "JWE header kid"),
-            (set("zip", "DEF".into()), "JWE header members"),
-            (set("crit", serde_json::json!(["exp"])), "JWE header members"),
-            (set("apu", "QQ".into()), "JWE header members"),
-            (set("epk", "no".into()), "JWE header epk"),
-            (set("epk", serde_json::json!({"kty":"EC","crv":"P-384","x":"","y":""})), "JWE header epk"),
-            (set("epk", serde_json::json!({"kty":"EC","crv":"P-256","x":"AA","y":"AA"})), "JWE header epk"),
-            ("a.b.c".into(), "JWE form"),
-            ("x".repeat(LONGEST + 1), "JWE length"),
-        ];
-        for (changed, check) in table {
-            assert_eq!(open(&changed, &own).expect_err(check).check, check);
-        }
-    }
-
-    #[test]
-    fn a_point_off_the_curve_and_another_key_are_refused() {
-        let (own, public) = keys();
-        let jwe = seal(b"{}", &public).expect("sealed");
-        let zeros = encode(&[1; 32]);
-        let off = with_header(&jwe, |members| {
-            members.insert("epk".into(), serde_json::json!({"kty":"EC","crv":"P-256","x":zeros,"y":zeros}));
-        });
-        assert_eq!(open(&off, &own).expect_err("refused").check, "JWE decryption");
-        let (other, _) = keys();
-        assert_eq!(open(&jwe, &other).expect_err("refused").check, "JWE header kid");
-    }
-
-    #[test]
-    fn a_long_plaintext_is_refused() {
-        let (own, public) = keys();
-        let jwe = seal(&[b' '; LONGEST_PLAINTEXT + 1], &public).expect("sealed");
-        assert_eq!(open(&jwe, &own).expect_err("refused").check, "JWE plaintext");
-    }
-
-    proptest! {
-        #[test]
-        fn any_flipped_bit_is_refused(part in 0_usize..5, bit in 0_usize..10_000) {
-            let (own, public) = keys();
-            let jwe = seal(b"{\"pan\":\"4000000000000002\",\"exp\":\"1230\"}", &public).expect("sealed");
-            let mut parts: Vec<Vec<u8>> = jwe.split('.').map(|part| decode(part).expect("base64url")).collect();
-            let bytes = &mut parts[part];
-            if bytes.is_empty() {
-                bytes.push(1);
-            } else {
-                let bit = bit % (bytes.len() * 8);
-                bytes[bit / 8] ^= 1 << (bit % 8);
-            }
-            let changed: Vec<String> = parts.iter().map(|part| encode(part)).collect();
-            prop_assert!(open(&changed.join("."), &own).is_err());
-        }
-
-        #[test]
-        fn any_text_is_answered_without_a_panic(text in ".{0,300}") {
-            let (own, _) = keys();
-            prop_assert!(open(&text, &own).is_err());
-        }
-    }
-}
+mod tests;

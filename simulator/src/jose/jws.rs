@@ -60,3 +60,34 @@ pub(crate) fn signer_from_pkcs8(der: &[u8]) -> Option<Signer> {
 pub(crate) fn fresh_signer() -> Result<Signer, NoRandomness> {
     EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| NoRandomness)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::Use;
+
+    #[test]
+    fn the_signature_of_rfc_7515_a3_is_good_and_no_other_is() {
+        let vector: Value = serde_json::from_str(d1_fixtures::RFC7515_A3_ES256).expect("JSON");
+        let part = |name: &str| vector[name].as_str().expect("text").to_owned();
+        let key = PublicKey::read(&vector["jwk"].to_string(), Use::Assertion).expect("a key");
+        let jws = [part("protected"), part("payload"), part("signature")].join(".");
+        let signed = split(&jws).expect("a JWT");
+        assert_eq!((&signed.header["alg"], &signed.claims["iss"]), (&"ES256".into(), &"joe".into()));
+        assert!(signed.is_by(&key));
+        // Every bit of the signature, and of what it is over, counts.
+        let bytes = decode(&part("signature")).expect("base64url");
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(!Signed { signature: changed, ..split(&jws).expect("a JWT") }.is_by(&key), "bit {bit}");
+        }
+        let longer = jws.replacen("eyJhbGciOiJFUzI1NiJ9", "eyJhbGciOiJFUzI1NiIgfQ", 1);
+        assert!(!split(&longer).expect("a JWT").is_by(&key), "the same header with a blank in it");
+        let vector: Value = serde_json::from_str(d1_fixtures::RFC7520_5_5_ECDH_ES).expect("JSON");
+        assert!(
+            PublicKey::read(&vector["recipient"].to_string(), Use::Assertion).is_err(),
+            "a key for another use"
+        );
+    }
+}

@@ -26,7 +26,7 @@ fn cases_that_let_a_broken_client_live_end_with_6_and_cases_that_fail_a_whole_on
     assert_eq!(kills["idle"], json!(["inbound/getToken/200/none/emptied"]));
     let survivors = kills["survivors"].as_array().expect("survivors");
     assert!(survivors.contains(&json!("RetryNever")), "{survivors:?}");
-    write(&EMPTIED.replace("outcome: ok", "outcome: unreadable"));
+    write(&EMPTIED.replace("{min: 1, max: 20}}", "1, result: {state: HIBERNATING}}"));
     let (out, _) = ends(folder.path(), &sabotage, 1);
     assert!(out.contains("unsound: inbound/getToken/200/none/emptied: "), "{out}");
     write("[]\n");
@@ -45,4 +45,119 @@ fn a_run_with_kills_proves_what_a_run_without_has_only_seen() {
     };
     assert_eq!(standing(&[]), (json!({"cells": 3, "passed": 2, "proven": 0}), 3));
     assert_eq!(standing(&["--kills"]), (json!({"cells": 3, "passed": 2, "proven": 2}), 4));
+}
+
+/// A copy of the folder of cases that are built in, as `cases` in a folder of its own.
+fn with_cases() -> tempfile::TempDir {
+    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/cases");
+    let folder = empty_folder();
+    fs::create_dir_all(folder.path().join("cases/inbound")).expect("made");
+    fs::copy(from.join("good.yaml"), folder.path().join("cases/good.yaml")).expect("copied");
+    for entry in fs::read_dir(from.join("inbound")).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let to = folder.path().join("cases/inbound").join(path.file_name().expect("a name"));
+        fs::copy(&path, to).expect("copied");
+    }
+    folder
+}
+
+#[test]
+fn a_copy_of_the_cases_lists_what_is_built_in_and_a_deleted_file_turns_coverage_red() {
+    let folder = with_cases();
+    let (built_in, _) = ends(folder.path(), &["contract", "list"], 0);
+    let (copy, _) = ends(folder.path(), &["contract", "list", "--cases", "cases"], 0);
+    assert_eq!(copy, built_in);
+    for (file, cell) in [
+        ("inbound/getAccessToken.yaml", "inbound/getAccessToken/400/INVALID_FIELD"),
+        ("inbound/deleteToken.yaml", "inbound/deleteToken/204/none"),
+        ("good.yaml", "inbound/createToken/derived/unknown-member"),
+    ] {
+        let path = folder.path().join("cases").join(file);
+        let text = fs::read_to_string(&path).expect("a text");
+        let named = format!("gap: no case shows {cell}: ");
+        let (whole, _) = ends(folder.path(), &["contract", "coverage", "--cases", "cases"], 2);
+        assert!(!whole.contains("gap: no case shows inbound/"), "{whole}");
+        fs::remove_file(&path).expect("removed");
+        let (out, err) = ends(folder.path(), &["contract", "coverage", "--cases", "cases"], 2);
+        assert!(out.contains(&named) && err.contains("not covered"), "{file}: {out}{err}");
+        fs::write(&path, text).expect("written");
+    }
+}
+
+#[test]
+fn a_folder_without_cases_ends_with_3_and_a_bad_one_with_64() {
+    let folder = empty_folder();
+    fs::create_dir(folder.path().join("cases")).expect("made");
+    for command in ["coverage", "list", "run", "sabotage"] {
+        let (_, err) = ends(folder.path(), &["contract", command, "--cases", "cases"], 3);
+        assert!(err.contains("no case in cases"), "{err}");
+    }
+    let bad = EMPTIED.replace("outcome: ok", "outcom: ok");
+    fs::write(folder.path().join("cases/one.yaml"), bad).expect("written");
+    let (_, err) = ends(folder.path(), &["contract", "list", "--cases", "cases"], 64);
+    assert!(err.contains("one.yaml:4:12: unknown member `outcom`") && err.contains("`outcome`?"), "{err}");
+    ends(folder.path(), &["contract", "list", "--cases", "gone"], 71);
+}
+
+#[test]
+fn the_schema_of_cases_is_printed() {
+    let (out, _) = ends(empty_folder().path(), &["contract", "schema", "case"], 0);
+    assert_eq!(out.trim_end(), d1_contracts::CASE_SCHEMA.trim_end());
+    ends(empty_folder().path(), &["contract", "schema", "cases"], 64);
+}
+
+/// A case that demands a member which no answer holds, so that every client fails it.
+const FAILS: &str = "- id: inbound/getToken/200/none/demanding\n  why: It demands what the answer does not hold.\n  source: [C18]\n  \
+    expect: {outcome: ok, retryable: never, ambiguous: false, attempts: 1, result: {state: HIBERNATING}}\n";
+
+#[test]
+fn a_known_failure_is_put_up_with_and_a_stale_entry_ends_with_5() {
+    let folder = empty_folder();
+    fs::create_dir(folder.path().join("cases")).expect("made");
+    fs::write(folder.path().join("cases/one.yaml"), format!("{FAILS}{EMPTIED}")).expect("written");
+    let run = |pattern: &str, until: &str, filter: &str, code: i32| {
+        let list = format!("- {{pattern: '{pattern}', reason: Is being mended, until: {until}}}\n");
+        fs::write(folder.path().join("known.yaml"), list).expect("written");
+        let arguments = ["contract", "run", "--cases", "cases", "--filter", filter];
+        let reports = ["--known-failing", "known.yaml", "--json", "run.json", "--junit", "run.xml"];
+        ends(folder.path(), &[&arguments[..], &reports[..]].concat(), code).0
+    };
+    ends(folder.path(), &["contract", "run", "--cases", "cases", "--filter", "demanding"], 1);
+    let out = run("*/demanding", "9999-12-31", "demanding", 0);
+    assert!(out.contains("known to fail: inbound/getToken/200/none/demanding: Is being mended"), "{out}");
+    let report = fs::read_to_string(folder.path().join("run.json")).expect("the report");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["known"]["inbound/getToken/200/none/demanding"], "Is being mended (until 9999-12-31)");
+    let junit = fs::read_to_string(folder.path().join("run.xml")).expect("the report");
+    assert!(junit.contains("skipped=\"1\"") || junit.contains("<skipped"), "{junit}");
+    let out = run("*/demanding", "2020-01-01", "demanding", 5);
+    assert!(out.contains("its time ended on 2020-01-01"), "{out}");
+    let out = run("*/emptied", "9999-12-31", "emptied", 5);
+    assert!(out.contains("inbound/getToken/200/none/emptied passes"), "{out}");
+    let out = run("*/nothing-of-the-kind", "9999-12-31", "emptied", 5);
+    assert!(out.contains("no case has such an id"), "{out}");
+    run("*/emptied", "9999-12-31", "demanding", 1);
+}
+
+#[test]
+fn an_exempt_cell_is_no_gap_and_a_documented_one_cannot_be_exempt() {
+    let folder = with_cases();
+    let exempt = |pattern: &str| {
+        let list = format!("- {{pattern: '{pattern}', reason: Is being written, until: 9999-12-31}}\n");
+        fs::write(folder.path().join("exempt.yaml"), list).expect("written");
+    };
+    let coverage = ["contract", "coverage", "--cases", "cases", "--exempt", "exempt.yaml"];
+    fs::remove_file(folder.path().join("cases/inbound/deleteToken.yaml")).expect("removed");
+    exempt("inbound/deleteToken/204/none");
+    let (out, _) = ends(folder.path(), &coverage, 2);
+    assert!(
+        out.contains("exempt: inbound/deleteToken/204/none: Is being written (until 9999-12-31)"),
+        "{out}"
+    );
+    exempt("inbound/getToken/200/none");
+    let (out, _) = ends(folder.path(), &coverage, 5);
+    assert!(out.contains("stale: exempt.yaml:1: inbound/getToken/200/none: "), "{out}");
+    exempt("inbound/getAccessToken/200/none");
+    let (_, err) = ends(folder.path(), &coverage, 64);
+    assert!(err.contains("is documented, and what is documented has no exemption"), "{err}");
 }

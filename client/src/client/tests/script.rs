@@ -49,6 +49,12 @@ pub(super) enum Step {
     Lost,
 }
 
+/// What becomes of one request.
+pub(super) enum Turn {
+    Answer(ResponseTemplate),
+    Lost,
+}
+
 /// Steps in order; the last one is repeated.
 #[derive(Debug, Clone)]
 pub(super) struct Script(Vec<Step>);
@@ -115,15 +121,24 @@ impl World {
     }
 
     pub(super) async fn mount(&self, operation: Operation, Script(steps): Script) {
-        let last = steps.len() - 1;
-        for (index, step) in steps.into_iter().enumerate() {
+        let turn = |step| match step {
+            Step::Lost => Turn::Lost,
+            step => Turn::Answer(self.template(operation, step)),
+        };
+        self.mount_turns(operation, steps.into_iter().map(turn).collect()).await;
+    }
+
+    /// Turns in order; the last one is repeated.
+    pub(super) async fn mount_turns(&self, operation: Operation, turns: Vec<Turn>) {
+        let last = turns.len() - 1;
+        for (index, turn) in turns.into_iter().enumerate() {
             let (verb, at) = route(operation);
             let mock = Mock::given(method(verb)).and(path(at));
-            let mock = match step {
-                Step::Lost => mock.respond_with_err(|_: &wiremock::Request| {
+            let mock = match turn {
+                Turn::Lost => mock.respond_with_err(|_: &wiremock::Request| {
                     std::io::Error::other("the connection is dropped")
                 }),
-                step => mock.respond_with(self.template(operation, step)),
+                Turn::Answer(template) => mock.respond_with(template),
             };
             // The first of several that match answers, until it has done so often enough.
             let mock = if index == last { mock } else { mock.up_to_n_times(1) };
@@ -148,7 +163,7 @@ impl World {
         }
     }
 
-    fn good(&self, operation: Operation) -> ResponseTemplate {
+    pub(super) fn good(&self, operation: Operation) -> ResponseTemplate {
         let seal = |text: String| jwe::seal(text.as_bytes(), &self.to_gateway).expect("sealed");
         let (status, body) = match operation {
             Operation::GetAccessToken => {

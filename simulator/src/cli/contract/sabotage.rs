@@ -2,32 +2,34 @@
 
 use std::path::Path;
 
-use d1_contracts::{Case, KillMatrix};
-use tokio::runtime::Builder;
+use d1_contracts::{Case, Catalogue, KillMatrix, Stage};
+use tokio::runtime::{Builder, Runtime};
 
 use super::super::args::Sabotage;
 use super::super::exit::{Exit, Failure};
 use super::super::print;
 use super::props::contract_props;
-use super::stage::contract_stage;
-use super::{harness, pretend_world, write};
+use super::{harness, pretend_world, stage, write};
 
-pub(super) fn run(cases: &[Case], args: &Sabotage) -> Result<(), Failure> {
-    if cases.is_empty() {
-        return Err(Failure { exit: Exit::NothingRan, error: "there is no case to run".into() });
-    }
-    let matrix = kills(pretend_world()?.path(), cases)?;
+pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure> {
+    let world = pretend_world()?;
+    let stage = stage(world.path(), catalogue)?;
+    let props = contract_props(world.path()).map_err(Failure::internal)?;
+    let matrix =
+        runtime()?.block_on(d1_contracts::sabotage(&stage, &props, catalogue.cases())).map_err(harness)?;
     print(&matrix.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", matrix.json())))?;
     judge(&matrix)
 }
 
-/// Every broken client against these cases, in a folder's pretend world.
-pub(super) fn kills(world: &Path, cases: &[Case]) -> Result<KillMatrix, Failure> {
-    let stage = contract_stage(world).map_err(Failure::internal)?;
+/// Whether each case kills a broken client and each broken client is killed, in a folder's pretend world.
+pub(super) fn kills(world: &Path, stage: &Stage, cases: &[Case]) -> Result<KillMatrix, Failure> {
     let props = contract_props(world).map_err(Failure::internal)?;
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
-    runtime.block_on(d1_contracts::sabotage(&stage, &props, cases)).map_err(harness)
+    runtime()?.block_on(d1_contracts::first_kills(stage, &props, cases)).map_err(harness)
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)
 }
 
 /// Whether the cases are good for anything.

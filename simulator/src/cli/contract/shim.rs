@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use d1_contracts::{Case, Limits, Ran, Shim, ShimCommand, ShimFiles, Subject as _};
+use d1_contracts::{Case, Limits, Ran, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
 use serde_json::Value;
 
 use super::super::exit::{Exit, Failure};
-use super::{contract_stage, file, harness};
+use super::{file, harness};
 
 /// Runs cases with a shim; gives the client's name too.
 pub(super) fn run(
     world: &Path,
+    stage: &Stage,
     command: &ShimCommand,
     cases: &[Case],
 ) -> Result<(String, Vec<Ran>), Failure> {
-    let stage = contract_stage(world).map_err(Failure::internal)?;
     let files = files(world).map_err(Failure::internal)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
@@ -22,7 +22,7 @@ pub(super) fn run(
         let started = Shim::start(command.clone(), files, Limits::default()).await;
         let shim = started.map_err(|error| Failure { exit: Exit::Harness, error: error.into() })?;
         let name = shim.name().to_owned();
-        Ok((name, shim.run(&stage, cases).await.map_err(harness)?))
+        Ok((name, shim.run(stage, cases).await.map_err(harness)?))
     })
 }
 

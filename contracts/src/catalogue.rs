@@ -1,0 +1,85 @@
+//! All that a client is to be shown: the cells of the contract and the cases that show them.
+
+use std::path::Path;
+
+use crate::agreement::disagreements;
+use crate::cases::{
+    Case, CaseError, GoodAnswers, TransportFaults, built_in_cases, cases_in, derived_cases, transport_cases,
+};
+use crate::cells::{Cell, Side, documented_cells, made_cells};
+use crate::judge::Contract;
+
+/// The inbound cases, literal and made, with their cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogue {
+    cases: Vec<Case>,
+    cells: Vec<Cell>,
+    good: GoodAnswers,
+}
+
+impl Catalogue {
+    /// What is built in.
+    ///
+    /// # Errors
+    /// [`CaseError`], which would be a fault of this package.
+    pub fn built_in(contract: &Contract) -> Result<Self, CaseError> {
+        let good = GoodAnswers::built_in()?;
+        let own = Some((good.clone(), Some(TransportFaults::built_in()?)));
+        Self::new(contract, built_in_cases()?, own, good)
+    }
+
+    /// The cases of a folder. If `good.yaml` stands in it, its answers end the scripts, and cases are derived from them, and
+    /// made of the faults in `transport.yaml`, if that is there; else those that are built in end the scripts, and none is made. The cells are those of what is built in, and
+    /// whatever the folder derives beyond them, so that a folder from which something was taken away has gaps.
+    ///
+    /// # Errors
+    /// [`CaseError`] names the file and what is wrong in it.
+    pub fn in_folder(contract: &Contract, folder: &Path) -> Result<Self, CaseError> {
+        let faults = TransportFaults::in_folder(folder)?;
+        let own = GoodAnswers::in_folder(folder)?.map(|good| (good, faults));
+        Self::new(contract, cases_in(folder)?, own, GoodAnswers::built_in()?)
+    }
+
+    fn new(
+        contract: &Contract,
+        mut cases: Vec<Case>,
+        own: Option<(GoodAnswers, Option<TransportFaults>)>,
+        built_in: GoodAnswers,
+    ) -> Result<Self, CaseError> {
+        if let Some(one) = disagreements(contract, &cases).into_iter().next() {
+            return Err(CaseError::Disagrees(one));
+        }
+        let made = |good: &GoodAnswers, faults: Option<&TransportFaults>| {
+            let mut made = derived_cases(contract, good);
+            made.extend(faults.map(|faults| transport_cases(faults, good)).unwrap_or_default());
+            made
+        };
+        let derived = own.as_ref().map(|(good, faults)| made(good, faults.as_ref())).unwrap_or_default();
+        let mut cells = documented_cells(contract, Side::Inbound);
+        cells.extend(made_cells(&made(&built_in, Some(&TransportFaults::built_in()?))));
+        cells.extend(made_cells(&derived));
+        cells.sort();
+        cells.dedup();
+        cases.extend(derived);
+        cases.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(Self { cases, cells, good: own.map_or(built_in, |(good, _)| good) })
+    }
+
+    /// The cases, in the order of their ids.
+    #[must_use]
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// The inbound cells, in the order of their ids.
+    #[must_use]
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The answers that end the scripts.
+    #[must_use]
+    pub fn good(&self) -> &GoodAnswers {
+        &self.good
+    }
+}
