@@ -133,7 +133,8 @@ impl Report {
     #[must_use]
     pub fn text(&self) -> String {
         let (passed, proven) = (self.passed(), self.proven());
-        let ran: BTreeSet<&str> = self.ran.iter().map(|ran| ran.case.id.as_str()).collect();
+        let failed: BTreeSet<&str> = self.failed().map(|ran| ran.case.id.as_str()).collect();
+        let aside: BTreeSet<&str> = self.aside.iter().map(|(case, _)| case.as_str()).collect();
         let mut text = format!("{DISCLAIMER}\n\nclient: {}\n\n", self.client);
         let mut operation = String::new();
         for (cell, cases) in self.matrix.rows() {
@@ -150,8 +151,9 @@ impl Report {
                     let proven = cases.iter().all(|case| proven.contains(case.as_str()));
                     if proven { "proven" } else { "seen" }
                 }
-                _ if !cases.iter().any(|case| ran.contains(case.as_str())) => "not run",
-                _ => "FAILED",
+                _ if cases.iter().any(|case| failed.contains(case.as_str())) => "FAILED",
+                _ if cases.iter().any(|case| aside.contains(case.as_str())) => "aside",
+                _ => "not run",
             };
             let shown = match &cell.shown {
                 Shown::Answer { status, code } => format!("{status} {}", code.as_deref().unwrap_or("-")),
