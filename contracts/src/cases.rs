@@ -113,13 +113,17 @@ pub struct Ending {
     pub retryable: Retryable,
     /// Whether the request may have been carried out (contract C34).
     pub ambiguous: bool,
+    /// How many requests of the operation reach the server then, if not as many as with the first ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Count>,
 }
 
 impl Expectation {
     /// Every ending that is right, the first one first.
     pub fn endings(&self) -> impl Iterator<Item = Ending> {
         let (outcome, retryable, ambiguous) = (self.outcome.clone(), self.retryable, self.ambiguous);
-        std::iter::once(Ending { outcome, retryable, ambiguous }).chain(self.or.iter().cloned())
+        let attempts = Some(self.attempts);
+        std::iter::once(Ending { outcome, retryable, ambiguous, attempts }).chain(self.or.iter().cloned())
     }
 }
 
@@ -162,6 +166,20 @@ impl Outcome {
     }
 }
 
+/// For reports: [`Outcome::presentable`] in words.
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.presentable() {
+            Self::Refused { status, code: None } => write!(f, "refused with {status} and no code"),
+            Self::Refused { status, code: Some(code) } => write!(f, "refused with {status} and {code}"),
+            Self::Ok => f.write_str("ok"),
+            Self::Unreadable => f.write_str("unreadable"),
+            Self::NoAnswer => f.write_str("no answer"),
+            Self::NotSent => f.write_str("not sent"),
+        }
+    }
+}
+
 /// What a caller may do after a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,6 +190,16 @@ pub enum Retryable {
     Safe,
     /// After the pause that D1 asked for.
     After,
+}
+
+impl std::fmt::Display for Retryable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Never => "never",
+            Self::Safe => "safe",
+            Self::After => "after",
+        })
+    }
 }
 
 /// How often: exactly, or within bounds.

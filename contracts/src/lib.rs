@@ -62,17 +62,17 @@ pub use judge::{Contract, Matched, inbound, outbound};
 pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
-    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, GatewayKey,
-    KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
+    Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found,
+    GatewayKey, KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
     ReceiverCredentials, ReceiverKills, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs,
     TokenRef, Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
     run_receiver_case, run_receiver_cases, sabotage_receivers,
 };
-pub use report::{DISCLAIMER, Report};
+pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Now, Open, Play, Seal, Stage, StageTls};
+pub use stage::{Exchange, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, judge_case};

@@ -21,7 +21,7 @@ pub use jwe::{GatewayKey, KeyError};
 pub use load::{receiver_cases, receiver_cases_in};
 pub use play::{Came, Delivered, Found, NotRun, ReceiverRan, run_receiver_case, run_receiver_cases};
 pub use probe::{Observer, Probed, TokenRef};
-pub use report::receiver_report;
+pub use report::{Aside, receiver_report};
 pub use sabotage::{ReceiverKills, sabotage_receivers};
 pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, ReceiverUrl, Unreachable, UrlError};
 pub use verdict::judge_receiver_case;

@@ -80,7 +80,8 @@ pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Resu
     Ok(Ran { case: case.clone(), exchanges, told: told.ok(), verdict })
 }
 
-/// Runs cases, `at_once` of them side by side, and gives them in their order.
+/// Runs cases, `at_once` of them side by side, and gives them in their order. `on_done` is told of each as it ends, so
+/// that what was run is known even if the run comes to no end.
 ///
 /// # Errors
 /// [`RunError`] if the suite itself fails.
@@ -89,6 +90,7 @@ pub async fn run_cases(
     cases: &[Case],
     subject: &Arc<dyn Subject>,
     at_once: usize,
+    on_done: &(dyn Fn(&Ran) + Sync),
 ) -> Result<Vec<Ran>, RunError> {
     let (mut running, mut ran) = (JoinSet::new(), BTreeMap::new());
     let mut planned = cases.iter().cloned().enumerate();
@@ -100,6 +102,7 @@ pub async fn run_cases(
         }
         let Some(ended) = running.join_next().await else { break };
         let (place, one) = ended.map_err(|source| RunError::Task { source })??;
+        on_done(&one);
         ran.insert(place, one);
     }
     Ok(ran.into_values().collect())

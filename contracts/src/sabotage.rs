@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::broken::{Break, BrokenClient, Props};
 use crate::cases::Case;
-use crate::report::DISCLAIMER;
+use crate::report::{CATALOGUE, DISCLAIMER};
 use crate::runner::{RunError, run_case};
 use crate::stage::Stage;
 
@@ -70,7 +70,9 @@ impl KillMatrix {
     /// For people: who was killed how often, then what is wrong.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = format!("{DISCLAIMER}\n\nbroken client             killed by\n");
+        let mut text = format!(
+            "D1 contract catalogue {CATALOGUE}\n{DISCLAIMER}\n\nbroken client             killed by\n"
+        );
         for (one, cases) in &self.by_break {
             let mark = if one.is_blunt() { " (blunt)" } else { "" };
             // Writing to a String does not fail, here and below.
@@ -116,7 +118,7 @@ impl KillMatrix {
         });
         json!({
             "version": 1,
-            "catalogue": env!("CARGO_PKG_VERSION"),
+            "catalogue": CATALOGUE,
             "notice": DISCLAIMER,
             "breaks": breaks.collect::<serde_json::Map<_, _>>(),
             "cases": cases.collect::<serde_json::Map<_, Value>>(),

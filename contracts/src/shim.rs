@@ -135,15 +135,22 @@ impl Shim {
         Ok(Self { command, files, limits, hello, slot, late })
     }
 
-    /// Runs cases, several at once if the shim says that it can, and says goodbye.
+    /// Runs cases, several at once if the shim says that it can, and says goodbye. `on_done` is told of each as it ends;
+    /// faults that become known at the goodbye are in the result alone.
     ///
     /// # Errors
     /// [`RunError`] if the suite itself fails; nothing that the shim does is one.
-    pub async fn run(self, stage: &Stage, cases: &[Case]) -> Result<Vec<Ran>, RunError> {
+    pub async fn run(
+        self,
+        stage: &Stage,
+        cases: &[Case],
+        on_done: &(dyn Fn(&Ran) + Sync),
+    ) -> Result<Vec<Ran>, RunError> {
         let parallel = self.hello.features.iter().any(|feature| feature == "parallel");
         let shim = Arc::new(self);
         let subject: Arc<dyn Subject> = Arc::clone(&shim) as Arc<dyn Subject>;
-        let mut ran = run_cases(stage, cases, &subject, if parallel { AT_ONCE } else { 1 }).await?;
+        let at_once = if parallel { AT_ONCE } else { 1 };
+        let mut ran = run_cases(stage, cases, &subject, at_once, on_done).await?;
         for LateFault { case, fault } in shim.finish().await {
             if let Some(one) = ran.iter_mut().find(|one| one.case.id == case && one.verdict.reported.is_ok())
             {

@@ -5,6 +5,7 @@ mod delivery;
 mod fault;
 pub(crate) mod http;
 mod script;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,10 @@ use crate::judge::Contract;
 use delivery::{Delivered, Then, deliver};
 use http::{NoRequest, read_request};
 use script::{Port, Script};
+use shown::Known;
+
+pub(crate) use shown::holds_secret;
+pub use shown::{ShownExchange, ShownMessage};
 
 /// A connection that says nothing for so long is closed.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -51,6 +56,7 @@ pub struct StageTls {
 #[derive(Clone)]
 pub struct Stage {
     contract: Contract,
+    known: Arc<Known>,
     good: GoodAnswers,
     tls: StageTls,
     seal: Seal,
@@ -77,6 +83,8 @@ pub struct Exchange {
     pub fault: Option<String>,
     /// Every byte of the answer was handed to the connection.
     pub written: bool,
+    /// What a report may show of it.
+    pub shown: ShownExchange,
 }
 
 /// A script that is being played. Dropping it ends the server.
@@ -97,7 +105,8 @@ impl Stage {
         open: Open,
         now: Now,
     ) -> Self {
-        Self { contract, good, tls, seal, open, now }
+        let known = Arc::new(Known::of(contract.document()));
+        Self { contract, known, good, tls, seal, open, now }
     }
 
     /// The same stage with other answers at the end of scripts.

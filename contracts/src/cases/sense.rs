@@ -42,7 +42,8 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
         ));
     }
     let counts = [("attempts", Some(case.expect.attempts)), ("access_tokens", case.expect.access_tokens)];
-    for (name, count) in counts {
+    let of_others = case.expect.or.iter().map(|ending| ("attempts", ending.attempts));
+    for (name, count) in counts.into_iter().chain(of_others) {
         let good = count.is_none_or(|count| match count {
             Count::Exactly(number) => (1..=MOST_REQUESTS).contains(&number),
             Count::Between { min, max } => min >= 1 && min <= max && max <= MOST_REQUESTS,

@@ -143,9 +143,13 @@ impl Entry {
         if let Some(Answer { status, body }) = &self.answer {
             (turn.status, turn.body) = (*status, Some(body.clone()));
         }
-        let (mut endings, attempts) = self.endings(class, &turn);
+        let (mut endings, mut attempts) = self.endings(class, &turn);
+        // What was met once can be overcome by another attempt, and not without one.
         if self.once && class != Class::Create && attempts == SOME {
-            endings.insert(0, Ending { outcome: Outcome::Ok, retryable: Retryable::Never, ambiguous: false });
+            endings.iter_mut().for_each(|ending| ending.attempts = Some(attempts));
+            let (outcome, retryable) = (Outcome::Ok, Retryable::Never);
+            endings.insert(0, Ending { outcome, retryable, ambiguous: false, attempts: None });
+            attempts = Count::Exactly(2);
         }
         let first = endings.remove(0);
         let could_be_good = first.outcome == Outcome::Ok;
@@ -176,6 +180,7 @@ impl Entry {
             outcome: outcome.clone(),
             retryable,
             ambiguous,
+            attempts: None,
         };
         let ok = || ending(&Outcome::Ok, Retryable::Never, false);
         let doubtful = |outcome: &Outcome| {

@@ -7,34 +7,39 @@ use super::case::ReceiverCase;
 use super::play::{Came, Delivered, NotRun, ReceiverRan};
 use super::side::D1Side;
 use crate::cases::{Case, Count, Expectation, Outcome, Retryable};
-use crate::cells::Cell;
+use crate::cells::{Cell, Side};
 use crate::matrix::Matrix;
 use crate::report::Report;
 use crate::runner::Ran;
-use crate::stage::Exchange;
+use crate::stage::{Exchange, ShownExchange};
 use crate::subject::Told;
 
-/// The report of a run. `planned` are all cases that the run was to make; `cells` those that they are to show. A case that
+/// Cases that say nothing of their cells, each with why.
+pub type Aside = Vec<(String, String)>;
+
+/// The report of a run of `all` the cases of a catalogue or some of them; `cells` are those of the catalogue. A case that
 /// could not be run, or passed with another right answer than that of its cell, is put aside: its cell is not covered.
 #[must_use]
 pub fn receiver_report(
     name: &str,
     side: &D1Side,
     cells: &[Cell],
-    planned: &[ReceiverCase],
+    all: &[ReceiverCase],
     (ran, not_run): (Vec<ReceiverRan>, Vec<NotRun>),
-) -> Report {
+) -> (Report, Aside) {
     let seen: BTreeSet<String> = ran.iter().flat_map(|one| one.cells_shown(side)).collect();
-    let mut aside: Vec<(String, String)> =
+    let mut aside: Aside =
         not_run.into_iter().map(|one| (one.case, format!("not run: needs {}", one.needs))).collect();
     let (told, other): (Vec<_>, Vec<_>) =
         ran.into_iter().partition(|one| !one.verdict.passed() || seen.contains(one.case.cell()));
-    let stand_ins: Vec<Case> = planned.iter().map(ReceiverCase::stand_in).collect();
-    let matrix = Matrix::new(cells, &stand_ins);
     let why = "passed with another right answer than that of its cell, which is still to be seen";
     aside.extend(other.into_iter().map(|one| (one.case.id, why.to_owned())));
     aside.sort();
-    Report::new(name, matrix, planned.len(), told.into_iter().map(as_ran).collect()).with_aside(aside)
+    let stand_ins: Vec<Case> = all.iter().map(ReceiverCase::stand_in).collect();
+    let planned = told.iter().map(|one| one.case.stand_in()).collect();
+    let ran = told.into_iter().map(as_ran).collect();
+    let report = Report::new(name, Matrix::new(cells, &stand_ins), planned, ran);
+    (report.with_contract(Side::Outbound, side.props.contract.clone()), aside)
 }
 
 /// D1 is the one who calls: what it was told is the receiver's last answer.
@@ -95,6 +100,7 @@ fn exchange(one: Delivered) -> Exchange {
         body: Vec::new(),
         answer_faults: one.answer_faults,
         fault: None,
+        shown: ShownExchange::default(),
         written: true,
     }
 }

@@ -12,11 +12,12 @@ use tokio::time::timeout;
 use super::bearers::Bearers;
 use super::delivery::{Delivered, Step, Then};
 use super::http::{self, Request};
-use super::{Exchange, Stage, refuses};
+use super::{Exchange, ShownExchange, Stage, refuses};
 use crate::cases::{
     Case, ConnectionFault, Edit, End, Fault, Instead, Piece, TlsFault, Turn, Unanswered, bytes_of,
     essential_of,
 };
+use crate::operation::Operation;
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
 const EXCHANGES: usize = 64;
@@ -178,8 +179,8 @@ impl Script {
     /// Takes the next turn for a request. Nothing if there were too many.
     pub(super) fn answer(&self, request: &Request) -> Option<Reply> {
         let contract = &self.stage.contract;
-        let matched = contract.operation(&request.method, &request.path);
-        let operation = matched.map_or("", |matched| matched.operation.id()).to_owned();
+        let matched = contract.operation(&request.method, &request.path).map(|matched| matched.operation);
+        let operation = matched.map_or("", Operation::id).to_owned();
         let mut request_faults = self.request_faults(request);
         let mut passed = self.lock();
         if passed.exchanges.len() >= EXCHANGES {
@@ -207,6 +208,7 @@ impl Script {
         let fault = turn.fault.as_ref().map(ToString::to_string);
         let answer_faults = if fault.is_some() { Vec::new() } else { judged.err().unwrap_or_default() };
         let (status, number) = (turn.shown_status(), passed.exchanges.len());
+        let shown = self.stage.known.exchange(request, matched, &headers, &body);
         passed.exchanges.push(Exchange {
             operation: operation.clone(),
             method: request.method.clone(),
@@ -216,6 +218,7 @@ impl Script {
             answer_faults: answer_faults.iter().map(ToString::to_string).collect(),
             fault,
             written: false,
+            shown,
         });
         self.under_way.send_modify(|count| *count += 1);
         let closes_the_port = issues && refuses(&self.case);
@@ -345,6 +348,7 @@ impl Exchange {
             answer_faults: Vec::new(),
             fault: None,
             written: false,
+            shown: ShownExchange::default(),
         }
     }
 

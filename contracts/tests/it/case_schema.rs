@@ -275,7 +275,12 @@ fn whole() -> Case {
         outcome: refused,
         retryable: Retryable::Never,
         ambiguous: false,
-        or: vec![Ending { outcome: ReportedOutcome::NoAnswer, retryable: Retryable::Safe, ambiguous: true }],
+        or: vec![Ending {
+            outcome: ReportedOutcome::NoAnswer,
+            retryable: Retryable::Safe,
+            ambiguous: true,
+            attempts: Some(Count::Exactly(2)),
+        }],
         attempts: Count::Between { min: 1, max: 2 },
         access_tokens: Some(Count::Exactly(1)),
         waits_at_least_ms: 5,

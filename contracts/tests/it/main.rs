@@ -11,6 +11,7 @@ mod documents;
 mod exchanges;
 mod lint;
 mod renames;
+mod reports;
 mod requests;
 mod sabotage;
 mod shim;

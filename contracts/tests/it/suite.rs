@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use d1_contracts::{
-    Case, Gap, GoodAnswers, Matrix, Ran, Report, ReportedOutcome, Retryable, Side, Standing, Told,
-    built_in_cases, derived_cases, documented_cells, inbound, judge_case, made_cells, outbound,
+    Case, Gap, GoodAnswers, Matrix, Side, Standing, built_in_cases, derived_cases, documented_cells, inbound,
+    made_cells, outbound,
 };
 
 fn matrix_of(cases: &[Case]) -> Matrix {
@@ -83,24 +83,5 @@ fn the_standing_of_a_cell_is_the_weakest_of_its_parts() {
     }
     for id in ["outbound/getAccessToken/200/none", "outbound/getAccessToken/400/FIELD_INVALID_FORMAT"] {
         assert_eq!(standing(&outbound, Side::Outbound, id), Standing::Documented, "{id}");
-    }
-}
-
-#[test]
-fn what_a_client_tells_for_a_code_is_in_no_report_unless_it_has_the_form_of_one() {
-    let case = built_in_cases().expect("good cases").remove(1);
-    let code = Some("9999990000000014".to_owned());
-    let told = Told {
-        outcome: ReportedOutcome::Refused { status: 400, code },
-        retryable: Retryable::Never,
-        ambiguous: false,
-        result: std::collections::BTreeMap::new(),
-        waited_ms: 0,
-    };
-    let verdict = judge_case(&case, &[], &told);
-    let ran = Ran { case: case.clone(), exchanges: Vec::new(), told: Some(told), verdict };
-    let report = Report::new("a client", matrix_of(&[case]), 1, vec![ran]);
-    for text in [report.text(), report.json().to_string(), report.junit().expect("XML")] {
-        assert!(text.contains("none in form") && !text.contains("9999990000000014"), "{text}");
     }
 }

@@ -252,7 +252,7 @@ pub(super) struct Coverage {
 #[derive(Debug, Args)]
 pub(super) struct Schema {
     /// Of what
-    #[arg(value_enum, value_name = "case")]
+    #[arg(value_enum, value_name = "case|report")]
     pub(super) of: SchemaOf,
 }
 
@@ -260,6 +260,8 @@ pub(super) struct Schema {
 pub(super) enum SchemaOf {
     /// A file of cases, for --cases
     Case,
+    /// The report of --json
+    Report,
 }
 
 #[derive(Debug, Args)]
@@ -326,10 +328,39 @@ pub(super) struct Run {
     /// Cells that may lack a case: a list of the same form, of cells; what is documented may not
     #[arg(long, value_name = "FILE")]
     pub(super) exempt: Option<PathBuf>,
-    /// Write the report as JSON
+    #[command(flatten)]
+    pub(super) reports: ReportFiles,
+    /// Colours in the matrix: auto for a terminal without NO_COLOR
+    #[arg(long, value_enum, value_name = "auto|always|never", default_value = "auto")]
+    pub(super) color: ColorWhen,
+}
+
+/// Where the reports of a run go.
+#[derive(Debug, Args)]
+pub(super) struct ReportFiles {
+    /// Write the report as JSON (`d1sim contract schema report` prints its schema)
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
     /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
+    /// Write the report as Markdown, e.g. for the summary of a job
+    #[arg(long, value_name = "FILE")]
+    pub(super) md: Option<PathBuf>,
+    /// Write the report as one HTML page that needs nothing but itself
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Write all exchanges as HAR 1.2, without what is secret in them
+    #[arg(long, value_name = "FILE")]
+    pub(super) har: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }

@@ -3,8 +3,10 @@
 mod d1_side;
 mod own_client;
 mod own_receiver;
+mod progress;
 mod props;
 mod receiver;
+mod reports;
 mod sabotage;
 mod shim;
 mod stage;
@@ -16,14 +18,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, Ran, ReceiverCase, Report, RunError,
-    Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase, Report,
+    RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
 use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::clock::{Clock, ClockMode};
+use progress::{Played, Progress, unless_interrupted};
+use reports::{Reports, paint};
 
 pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 pub use own_client::OwnClient;
@@ -45,6 +49,7 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
         ContractCommand::Schema(args) => {
             print(match args.of {
                 SchemaOf::Case => CASE_SCHEMA.trim_end(),
+                SchemaOf::Report => REPORT_SCHEMA.trim_end(),
             });
             Ok(())
         }
@@ -100,27 +105,38 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let whole = planned.len() == all;
     let mut gaps = matrix.gaps();
     let exempt = waivers::exempt(args.exempt.as_deref(), catalogue.cells(), &mut gaps)?;
-    // A list that cannot be read ends the run before it begins.
+    // A list that cannot be read ends the run before it begins, and a run takes a while: what cannot be written too.
     let known = waivers::known(args.known_failing.as_deref())?;
+    let reports = Reports::open(&args.reports)?;
     let world = pretend_world()?;
     let stage = stage(world.path(), catalogue)?;
-    let (client, ran) = match &args.exec {
+    let Played { client, ran, mut ended } = match &args.exec {
         Some(command) => shim::run(world.path(), &stage, command, &planned)?,
         None => run_own(world.path(), &stage, &planned)?,
     };
+    let contract = inbound().map_err(Failure::internal)?;
     let known = known.judge(catalogue, &ran)?;
-    let mut report = Report::new(&client, matrix, all, ran).with_waived(known, exempt);
+    let mut report = Report::new(&client, matrix, planned.clone(), ran)
+        .with_contract(Side::Inbound, contract)
+        .with_waived(known, exempt);
     let mut witness = Ok(());
-    if args.kills {
-        let kills = sabotage::kills(world.path(), &stage, &planned)?;
-        // A part of the cases lets many a broken client live, which is no fault.
-        witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
-        print(&kills.summary());
-        report = report.with_kills(kills);
+    if args.kills && ended.is_ok() {
+        match sabotage::kills(world.path(), &stage, &planned) {
+            Ok(kills) => {
+                // A part of the cases lets many a broken client live, which is no fault.
+                witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
+                print(&kills.summary());
+                report = report.with_kills(kills);
+            }
+            Err(failure) => ended = Err(failure),
+        }
     }
-    print(&report.text());
-    write(args.json.as_deref(), || Ok(format!("{:#}\n", report.json())))?;
-    write(args.junit.as_deref(), || report.junit().map_err(Failure::internal))?;
+    if ended.is_err() {
+        report = report.interrupted();
+    }
+    print(&report.text(paint(args.color)));
+    reports.write(&report)?;
+    ended?;
     let failed = report.unexpected().count();
     if failed > 0 {
         let error = format!("{failed} cases failed").into();
@@ -148,14 +164,17 @@ fn stage(world: &Path, catalogue: &Catalogue) -> Result<Stage, Failure> {
     Ok(contract_stage(world).map_err(Failure::internal)?.with_good(catalogue.good().clone()))
 }
 
-fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<(String, Vec<Ran>), Failure> {
+fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<Played, Failure> {
     let client = OwnClient::new(world);
     let name = client.name().to_owned();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let subject: Arc<dyn Subject> = Arc::new(client);
-    let ran = runtime.block_on(run_cases(stage, cases, &subject, 1)).map_err(harness)?;
-    Ok((name, ran))
+    let progress = Progress::of(cases.len());
+    let note = |one: &_| progress.note(one);
+    let run = async { run_cases(stage, cases, &subject, 1, &note).await.map_err(harness) };
+    let ended = runtime.block_on(unless_interrupted(run));
+    Ok(progress.played(name, ended))
 }
 
 fn harness(error: RunError) -> Failure {

@@ -52,7 +52,9 @@ fn with_cases() -> tempfile::TempDir {
     let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/cases");
     let folder = empty_folder();
     fs::create_dir_all(folder.path().join("cases/inbound")).expect("made");
-    fs::copy(from.join("good.yaml"), folder.path().join("cases/good.yaml")).expect("copied");
+    for made_of in ["good.yaml", "transport.yaml"] {
+        fs::copy(from.join(made_of), folder.path().join("cases").join(made_of)).expect("copied");
+    }
     for entry in fs::read_dir(from.join("inbound")).expect("the folder") {
         let path = entry.expect("an entry").path();
         let to = folder.path().join("cases/inbound").join(path.file_name().expect("a name"));
@@ -71,6 +73,7 @@ fn a_copy_of_the_cases_lists_what_is_built_in_and_a_deleted_file_turns_coverage_
         ("inbound/getAccessToken.yaml", "inbound/getAccessToken/400/INVALID_FIELD"),
         ("inbound/deleteToken.yaml", "inbound/deleteToken/204/none"),
         ("good.yaml", "inbound/createToken/derived/unknown-member"),
+        ("transport.yaml", "inbound/createTransaction/transport/certificate-expired"),
     ] {
         let path = folder.path().join("cases").join(file);
         let text = fs::read_to_string(&path).expect("a text");

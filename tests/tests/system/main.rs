@@ -15,6 +15,7 @@ mod passage;
 mod payment;
 mod receiver_suite;
 mod renames;
+mod reports;
 mod rogue;
 mod secrets;
 mod suite;

@@ -19,7 +19,7 @@ async fn run_all() -> Vec<Ran> {
     let folder = Folder::shared();
     let stage = contract_stage(folder.root()).expect("a stage");
     let subject: Arc<dyn Subject> = Arc::new(OwnClient::new(folder.root()));
-    run_cases(&stage, &all_cases(), &subject, 8).await.expect("it runs")
+    run_cases(&stage, &all_cases(), &subject, 8, &|_| ()).await.expect("it runs")
 }
 
 /// The same case with one expectation turned into another than what was told, and nothing else being right.

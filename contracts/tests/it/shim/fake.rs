@@ -72,7 +72,7 @@ done
         let command = format!("sh '{folder}/shim.sh' '{folder}'").parse().expect("a command");
         let limits = Limits { call: Duration::from_millis(call), ..Limits::default() };
         let shim = start(command, limits).await.expect("it starts");
-        shim.run(&stage(), cases).await.expect("no fault of the suite")
+        shim.run(&stage(), cases, &|_| {}).await.expect("no fault of the suite")
     }
 
     pub(crate) fn starts(&self) -> usize {

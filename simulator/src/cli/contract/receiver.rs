@@ -6,8 +6,8 @@ use std::path::Path;
 
 use d1_contracts::{
     CaseError, D1Side, FileError, NotRun, Observer, ProbeCommand, ReceiverCase, ReceiverKills, ReceiverRan,
-    ReceiverUrl, Report, Side, documented_cells, outbound, receiver_cases, receiver_cases_in,
-    receiver_report, run_receiver_cases, sabotage_receivers,
+    ReceiverUrl, Side, documented_cells, outbound, receiver_cases, receiver_cases_in, receiver_report,
+    run_receiver_cases, sabotage_receivers,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -16,6 +16,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::{print, say};
 use super::d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 use super::own_receiver::OwnReceiver;
+use super::reports::{Reports, paint};
 use super::{gate, harness, nothing_to_run, pretend_world, write};
 
 /// What was run, and what was not.
@@ -27,6 +28,7 @@ pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
     if planned.is_empty() {
         return Err(nothing_to_run(filter));
     }
+    let reports = Reports::open(&args.reports)?;
     let cells = documented_cells(&outbound().map_err(Failure::internal)?, Side::Outbound);
     let (name, side, ended) = match &args.receiver {
         None | Some(ReceiverTarget::Own) => own(&planned)?,
@@ -36,22 +38,18 @@ pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
         let error = "no case could be run: each needs what this receiver has not".into();
         return Err(Failure { exit: Exit::NothingRan, error });
     }
-    let report = receiver_report(&name, &side, &cells, all, ended);
-    let whole = planned.len() == all.len();
-    conclude(&report, args, if whole { report.gaps().len() } else { 0 })
-}
-
-/// What is printed and written, and what the exit code says. A case that was not run is said, and no fault.
-fn conclude(report: &Report, args: &Run, gaps: usize) -> Result<(), Failure> {
-    print(&report.text());
-    write(args.json.as_deref(), || Ok(format!("{:#}\n", report.json())))?;
-    write(args.junit.as_deref(), || report.junit().map_err(Failure::internal))?;
+    let (report, aside) = receiver_report(&name, &side, &cells, all, ended);
+    print(&report.text(paint(args.color)));
+    for (case, why) in &aside {
+        print(&format!("aside: {case}: {why}"));
+    }
+    reports.write(&report)?;
     let failed = report.unexpected().count();
     if failed > 0 {
         let error = format!("{failed} cases failed").into();
         return Err(Failure { exit: Exit::CaseFailed, error });
     }
-    gate(gaps)
+    gate(if planned.len() == all.len() { report.gaps().len() } else { 0 })
 }
 
 /// Every broken receiver against these cases.

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::super::args::Sabotage;
 use super::super::exit::{Exit, Failure};
 use super::super::print;
+use super::progress::unless_interrupted;
 use super::props::contract_props;
 use super::{harness, pretend_world, stage, write};
 
@@ -25,7 +26,8 @@ pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure>
 /// Whether each case kills a broken client and each broken client is killed, in a folder's pretend world.
 pub(super) fn kills(world: &Path, stage: &Stage, cases: &[Case]) -> Result<KillMatrix, Failure> {
     let props = contract_props(world).map_err(Failure::internal)?;
-    runtime()?.block_on(d1_contracts::first_kills(stage, &props, cases)).map_err(harness)
+    let run = async { d1_contracts::first_kills(stage, &props, cases).await.map_err(harness) };
+    runtime()?.block_on(unless_interrupted(run))
 }
 
 fn runtime() -> Result<Runtime, Failure> {

@@ -2,28 +2,38 @@
 
 use std::path::Path;
 
-use d1_contracts::{Case, Limits, Ran, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
+use d1_contracts::{Case, Limits, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
 use serde_json::Value;
 
 use super::super::exit::{Exit, Failure};
+use super::progress::{Played, Progress, unless_interrupted};
 use super::{file, harness};
 
-/// Runs cases with a shim; gives the client's name too.
+/// What a client is called that has not told its name.
+const NAMELESS: &str = "(a shim that did not start)";
+
+/// Runs cases with a shim.
 pub(super) fn run(
     world: &Path,
     stage: &Stage,
     command: &ShimCommand,
     cases: &[Case],
-) -> Result<(String, Vec<Ran>), Failure> {
+) -> Result<Played, Failure> {
     let files = files(world).map_err(Failure::internal)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
-    runtime.block_on(async {
+    let progress = Progress::of(cases.len());
+    let note = |one: &_| progress.note(one);
+    let mut name = NAMELESS.to_owned();
+    let ended = runtime.block_on(unless_interrupted(async {
         let started = Shim::start(command.clone(), files, Limits::default()).await;
         let shim = started.map_err(|error| Failure { exit: Exit::Harness, error: error.into() })?;
-        let name = shim.name().to_owned();
-        Ok((name, shim.run(stage, cases).await.map_err(harness)?))
-    })
+        shim.name().clone_into(&mut name);
+        shim.run(stage, cases, &note).await.map_err(harness)
+    }));
+    // With it goes every process that a shim has started.
+    drop(runtime);
+    Ok(progress.played(name, ended))
 }
 
 /// The papers of the first gateway of a sandbox folder, by absolute paths: a shim may work in another folder.
