@@ -6,6 +6,7 @@ mod attempts;
 mod breaks;
 mod receiver;
 mod receiver_breaks;
+mod receiver_desk;
 mod receiver_store;
 mod request;
 mod trust;

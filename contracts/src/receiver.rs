@@ -9,6 +9,7 @@ mod probe;
 mod report;
 mod sabotage;
 mod side;
+mod url;
 mod verdict;
 mod wire;
 
@@ -23,5 +24,6 @@ pub use play::{Came, Delivered, Found, NotRun, ReceiverRan, run_receiver_case, r
 pub use probe::{Observer, Probed, TokenRef};
 pub use report::{Aside, receiver_report};
 pub use sabotage::{ReceiverKills, sabotage_receivers};
-pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, ReceiverUrl, Unreachable, UrlError};
+pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, Unreachable};
+pub use url::{ReceiverUrl, UrlError};
 pub use verdict::judge_receiver_case;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::case::ReceiverCase;
 use super::play::{Came, Delivered, NotRun, ReceiverRan};
-use super::side::D1Side;
+use super::side::{D1Side, NOTIFY_PATH, TOKEN_PATH};
 use crate::cases::{Case, Count, Expectation, Outcome, Retryable};
 use crate::cells::{Cell, Side};
 use crate::matrix::Matrix;
@@ -92,6 +92,8 @@ fn exchange(one: Delivered) -> Exchange {
         Came::Answer { status, .. } => status,
         _ => 0,
     };
+    let path = if one.operation == "getAccessToken" { TOKEN_PATH } else { NOTIFY_PATH }.to_owned();
+    let shown = ShownExchange { method: one.method.clone(), path, ..ShownExchange::default() };
     Exchange {
         operation: one.operation.to_owned(),
         method: one.method,
@@ -100,7 +102,7 @@ fn exchange(one: Delivered) -> Exchange {
         body: Vec::new(),
         answer_faults: one.answer_faults,
         fault: None,
-        shown: ShownExchange::default(),
+        shown,
         written: true,
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,56 +13,15 @@ use serde_json::Value;
 use super::case::{Certificate, Piece, ReceiverCase, Step};
 use super::jwe::{Forgery, GatewayKey};
 use super::probe::TokenRef;
-use super::wire::{Address, Connection, Heard, connect};
+use super::url::ReceiverUrl;
+use super::wire::{Connection, Heard, connect};
 use crate::judge::Contract;
 use crate::subject::MERCHANT_ID;
 
-/// What is left out of a form, and what of a path, in a default request.
-const NOTIFY_PATH: &str = "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
-const TOKEN_PATH: &str = "/oauth2/token";
-
-/// Where a receiver listens: `https://HOST[:PORT][/PREFIX]`.
-#[derive(Debug, Clone)]
-pub struct ReceiverUrl {
-    address: Address,
-    authority: String,
-    prefix: String,
-}
-
-/// A URL that no receiver can be called at.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected https://HOST[:PORT][/PREFIX], {0}")]
-pub struct UrlError(&'static str);
-
-impl FromStr for ReceiverUrl {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        let rest = text
-            .strip_prefix("https://")
-            .ok_or(UrlError("and nothing but https: D1 delivers over mutual TLS alone (contract C26)"))?;
-        if rest.contains(['?', '#', '@']) || rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(UrlError("without a query, a fragment, a user or blanks"));
-        }
-        let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                let port = port.parse().ok().filter(|port| *port != 0);
-                (host, port.ok_or(UrlError("with a port from 1 to 65535"))?)
-            }
-            _ => (authority, 443),
-        };
-        let whole = host.starts_with('[') == host.ends_with(']');
-        if host.is_empty() || !whole || (host.contains(':') && !host.starts_with('[')) {
-            return Err(UrlError("with a host, an IPv6 address in brackets"));
-        }
-        Ok(Self {
-            address: Address { host: host.to_owned(), port },
-            authority: authority.to_owned(),
-            prefix: prefix.trim_end_matches('/').to_owned(),
-        })
-    }
-}
+/// The paths of the two operations.
+pub(super) const NOTIFY_PATH: &str =
+    "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
+pub(super) const TOKEN_PATH: &str = "/oauth2/token";
 
 /// The certificates that D1 can show, each with the authority that it asks of the receiver.
 #[derive(Clone)]
@@ -323,32 +281,6 @@ fn from_hex(digits: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_is_taken_apart_or_refused_with_a_reason() {
-        let url = |text: &str| text.parse::<ReceiverUrl>();
-        let whole = url("https://gw.example:8445/d1/").expect("a URL");
-        assert_eq!((whole.address.host.as_str(), whole.address.port), ("gw.example", 8445));
-        assert_eq!((whole.authority.as_str(), whole.prefix.as_str()), ("gw.example:8445", "/d1"));
-        assert_eq!(url("https://gw.example").expect("a URL").address.port, 443);
-        assert_eq!(url("https://[::1]:8445").expect("a URL").address.host, "[::1]");
-        assert_eq!(url("https://[::1]").expect("a URL").address.port, 443);
-        for bad in [
-            "http://gw.example",
-            "gw.example:8445",
-            "https://",
-            "https://:1",
-            "https://gw.example:0",
-            "https://gw.example:port",
-            "https://::1",
-            "https://me@gw.example",
-            "https://gw.example/?x",
-            "https://gw example/",
-            "https://[::1",
-        ] {
-            assert!(url(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn hex_is_bytes() {
