@@ -1,5 +1,6 @@
 //! Where a receiver is.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::wire::Address;
@@ -16,6 +17,13 @@ pub struct ReceiverUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected https://HOST[:PORT][/PREFIX], {0}")]
 pub struct UrlError(&'static str);
+
+/// As it is called, without a slash at its end.
+impl fmt::Display for ReceiverUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}{}", self.authority, self.prefix)
+    }
+}
 
 impl FromStr for ReceiverUrl {
     type Err = UrlError;
@@ -57,6 +65,7 @@ mod tests {
         let whole = url("https://gw.example:8445/d1/").expect("a URL");
         assert_eq!((whole.address.host.as_str(), whole.address.port), ("gw.example", 8445));
         assert_eq!((whole.authority.as_str(), whole.prefix.as_str()), ("gw.example:8445", "/d1"));
+        assert_eq!(whole.to_string(), "https://gw.example:8445/d1");
         assert_eq!(url("https://gw.example").expect("a URL").address.port, 443);
         assert_eq!(url("https://[::1]:8445").expect("a URL").address.host, "[::1]");
         assert_eq!(url("https://[::1]").expect("a URL").address.port, 443);

@@ -92,12 +92,12 @@ impl Script {
     }
 
     /// Whether the case is about the token endpoint, so that its faults befall the first connection already.
-    fn is_from_the_start(&self) -> bool {
+    fn befalls_the_first(&self) -> bool {
         self.case.operation() == "getAccessToken"
     }
 
-    pub(super) fn refuses_from_the_start(&self) -> bool {
-        let refuses = refuses(&self.case) && self.is_from_the_start();
+    pub(super) fn refuses_the_first(&self) -> bool {
+        let refuses = refuses(&self.case) && self.befalls_the_first();
         if refuses {
             self.note_given(&mut self.lock(), Fault::Connection(ConnectionFault::Refused).to_string());
         }
@@ -130,7 +130,7 @@ impl Script {
         let turn = self.before_requests()?;
         let mut passed = self.lock();
         let given = passed.exchanges.iter().filter(|one| one.is_connection()).count();
-        let due = (passed.token_given || self.is_from_the_start()) && (turn.always || given == 0);
+        let due = (passed.token_given || self.befalls_the_first()) && (turn.always || given == 0);
         if !due || passed.exchanges.len() >= EXCHANGES {
             return None;
         }
@@ -368,6 +368,7 @@ fn pieces_of(pieces: &[Piece], status: u16, body: &[u8]) -> (Vec<Step>, Then) {
             Piece::Repeat { text, times } => steps.push(Step::Repeat(filled(text), *times)),
             Piece::Endless(text) => steps.push(Step::Endless(filled(text))),
             Piece::Drip(text) => steps.push(Step::Drip(filled(text))),
+            Piece::End(End::Keep) => then = Then::Keep,
             Piece::End(End::Close) => then = Then::Close,
             Piece::End(End::Cut) => then = Then::Cut,
             Piece::End(End::Reset) => then = Then::Reset,

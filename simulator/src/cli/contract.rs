@@ -29,6 +29,9 @@ use crate::clock::{Clock, ClockMode};
 use progress::{Played, Progress, unless_interrupted};
 use reports::{Reports, paint};
 
+/// Cases that are run at once: some of them wait.
+const AT_ONCE: usize = 8;
+
 pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 pub use own_client::OwnClient;
 pub use own_receiver::OwnReceiver;
@@ -172,7 +175,7 @@ fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<Played, Failur
     let subject: Arc<dyn Subject> = Arc::new(client);
     let progress = Progress::of(cases.len());
     let note = |one: &_| progress.note(one);
-    let run = async { run_cases(stage, cases, &subject, 1, &note).await.map_err(harness) };
+    let run = async { run_cases(stage, cases, &subject, AT_ONCE, &note).await.map_err(harness) };
     let ended = runtime.block_on(unless_interrupted(run));
     Ok(progress.played(name, ended))
 }
