@@ -13,6 +13,7 @@ mod limits;
 mod other_gateway;
 mod passage;
 mod payment;
+mod receiver_suite;
 mod renames;
 mod reports;
 mod rogue;
