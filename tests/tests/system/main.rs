@@ -10,6 +10,7 @@ mod error_rules;
 mod flow;
 mod lifecycle;
 mod limits;
+mod model;
 mod other_gateway;
 mod passage;
 mod payment;
