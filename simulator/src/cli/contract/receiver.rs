@@ -43,6 +43,13 @@ pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
     for (case, why) in &aside {
         print(&format!("aside: {case}: {why}"));
     }
+    if !aside.is_empty() {
+        print(&format!(
+            "{} of {} cases put aside: their cells are still to be seen",
+            aside.len(),
+            planned.len()
+        ));
+    }
     reports.write(&report)?;
     let failed = report.unexpected().count();
     if failed > 0 {
