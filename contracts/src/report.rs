@@ -43,6 +43,10 @@ pub(crate) const CATALOGUE: &str = env!("CARGO_PKG_VERSION");
 /// The longest name of a client that is shown, in characters.
 const LONGEST_NAME: usize = 128;
 
+/// The longest word in one, and the most digits: fewer than a card number has.
+const LONGEST_WORD: usize = 32;
+const MOST_DIGITS: usize = 11;
+
 /// A run of cases against one client.
 #[derive(Debug)]
 pub struct Report {
@@ -189,7 +193,10 @@ impl Report {
 
 /// A client chooses its name, and may choose one with a card number in it.
 fn presentable_name(name: &str) -> String {
-    if holds_secret(name) {
+    // A name is a word or two and a version; digits are counted whatever stands between them.
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    let long = name.split_whitespace().any(|word| word.chars().count() > LONGEST_WORD);
+    if holds_secret(name) || digits > MOST_DIGITS || long {
         return "(a name that is not shown)".to_owned();
     }
     name.chars().filter(|one| !one.is_control()).take(LONGEST_NAME).collect()

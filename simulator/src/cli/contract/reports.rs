@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use d1_contracts::{Paint, Report};
@@ -59,14 +60,13 @@ impl Reports {
         let mut open: Vec<(Format, PathBuf, File)> = Vec::new();
         for (format, path) in asked {
             let Some(path) = path else { continue };
-            if let Some((other, ..)) = open.iter().find(|(_, known, _)| known == path) {
-                let (one, other) = (format.option(), other.option());
-                return Err(Failure::usage(format!(
-                    "{other} and {one} name the same file: {}",
-                    path.display()
-                )));
-            }
             let file = File::create(path).map_err(|fault| cannot_write(format, path, &fault))?;
+            let same = |known: &&(Format, PathBuf, File)| is_same(&known.2, &file);
+            if let Some((other, ..)) = open.iter().find(same) {
+                let (one, other) = (format.option(), other.option());
+                let path = path.display();
+                return Err(Failure::usage(format!("{other} and {one} name the same file: {path}")));
+            }
             open.push((format, path.clone(), file));
         }
         Ok(Self(open))
@@ -95,4 +95,11 @@ pub(super) fn paint(when: ColorWhen) -> Paint {
         ColorWhen::Auto => std::io::stdout().is_terminal() && !no_color(),
     };
     if colour { Paint::Colour } else { Paint::Plain }
+}
+
+/// Whether two open files are one, by whatever names they were opened.
+fn is_same(one: &File, other: &File) -> bool {
+    let identity = |file: &File| file.metadata().map(|known| (known.dev(), known.ino(), known.is_file())).ok();
+    // A device, such as /dev/null, may be named more than once.
+    matches!((identity(one), identity(other)), (Some(one), Some(other)) if one == other && one.2)
 }

@@ -1,23 +1,30 @@
 //! `d1sim contract sabotage`: whether the cases can fail a client at all.
 
+use std::fs::File;
 use std::path::Path;
 
-use d1_contracts::{Case, Catalogue, KillMatrix, Stage};
+use d1_contracts::{Break, Case, Catalogue, KillMatrix, Stage};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::args::Sabotage;
 use super::super::exit::{Exit, Failure};
-use super::super::print;
+use super::super::{print, say};
 use super::progress::unless_interrupted;
 use super::props::contract_props;
 use super::{harness, pretend_world, stage, write};
 
 pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure> {
+    // It takes minutes: a file that cannot be written is found before.
+    if let Some(path) = &args.json {
+        File::create(path).map_err(|fault| Failure::file("write", path, &fault))?;
+    }
     let world = pretend_world()?;
     let stage = stage(world.path(), catalogue)?;
     let props = contract_props(world.path()).map_err(Failure::internal)?;
-    let matrix =
-        runtime()?.block_on(d1_contracts::sabotage(&stage, &props, catalogue.cases())).map_err(harness)?;
+    let (clients, cases) = (Break::ALL.len(), catalogue.cases().len());
+    say(&format!("running {cases} cases against {clients} broken clients; this takes some minutes"));
+    let run = async { d1_contracts::sabotage(&stage, &props, catalogue.cases()).await.map_err(harness) };
+    let matrix = runtime()?.block_on(unless_interrupted(run))?;
     print(&matrix.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", matrix.json())))?;
     judge(&matrix)
