@@ -37,6 +37,10 @@ pub struct Props {
     pub seal: Seal,
     /// Opens a JWE toward the gateway.
     pub open: Open,
+    /// The same without a look at the tag.
+    pub open_without_tag: Open,
+    /// Opens whatever is sealed toward the gateway's key, as its header says.
+    pub open_as_told: Open,
     /// Tells the time, for dates in answers.
     pub now: Now,
 }

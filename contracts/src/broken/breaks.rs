@@ -50,6 +50,10 @@ pub enum Break {
     CoerceMembers,
     LossyUtf8,
     IgnoreTrailing,
+    PanicUnreadable,
+    WantMediaType,
+    SkipTag,
+    TrustHeader,
     // What is done after an answer.
     RetryEverything,
     RetryNever,
@@ -84,7 +88,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 69] = [
+    pub const ALL: [Self; 73] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -126,6 +130,10 @@ impl Break {
         Self::CoerceMembers,
         Self::LossyUtf8,
         Self::IgnoreTrailing,
+        Self::PanicUnreadable,
+        Self::WantMediaType,
+        Self::SkipTag,
+        Self::TrustHeader,
         Self::RetryEverything,
         Self::RetryNever,
         Self::RetryForever,
@@ -220,6 +228,12 @@ impl Break {
             Self::CoerceMembers => "the one member that matters becomes a text, whatever it is",
             Self::LossyUtf8 => "bytes that are no text are replaced in silence",
             Self::IgnoreTrailing => "what stands behind the object is not looked at",
+            Self::PanicUnreadable => {
+                "a body that cannot be read takes the process along instead of being told"
+            }
+            Self::WantMediaType => "a good answer counts only if its media type is application/json",
+            Self::SkipTag => "a JWE is decrypted and its tag never checked",
+            Self::TrustHeader => "a JWE is opened in whatever way its own header says",
             Self::RetryEverything => "everything that fails is sent again, refusals and creations too",
             Self::RetryNever => "nothing is sent again, not even where D1 asks for it",
             Self::RetryForever => "there is no end to the attempts",

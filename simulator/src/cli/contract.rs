@@ -1,5 +1,6 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
+mod forge;
 mod own_client;
 mod progress;
 mod props;
