@@ -3,6 +3,7 @@
 
 mod answer;
 mod attempts;
+mod body;
 mod breaks;
 mod request;
 mod trust;

@@ -129,7 +129,7 @@ impl Stage {
         let url = format!("https://{}", listener.local_addr()?);
         let script = Arc::new(Script::new(self.clone(), case.clone(), &url));
         let mut server = JoinSet::new();
-        if script.refuses_from_the_start() {
+        if script.refuses_the_first() {
             drop(listener);
             server.spawn(hold(kept));
         } else {

@@ -185,42 +185,6 @@ impl BrokenClient {
         good.then_some(members)
     }
 
-    fn json(&self, reply: &Reply) -> Option<Value> {
-        let body = &reply.body[..];
-        match self.broken {
-            Some(Break::WantMediaType)
-                if reply
-                    .header("content-type")
-                    .is_none_or(|media| !media.starts_with("application/json")) =>
-            {
-                None
-            }
-            Some(Break::PanicUnreadable) => {
-                let read = serde_json::from_slice(body);
-                // Without the message of a panic that nobody meant.
-                Some(read.unwrap_or_else(|_| resume_unwind(Box::new("broken on purpose"))))
-            }
-            Some(Break::LossyUtf8) => serde_json::from_str(&String::from_utf8_lossy(body)).ok(),
-            Some(Break::IgnoreTrailing) => {
-                serde_json::Deserializer::from_slice(body).into_iter().next()?.ok()
-            }
-            _ => serde_json::from_slice(body).ok(),
-        }
-    }
-
-    fn opened(&self, jwe: String) -> Option<Map<String, Value>> {
-        if self.broken == Some(Break::IgnoreSealed) {
-            let names = ["dpan", "exp", "cryptogram"];
-            return Some(names.map(|name| (name.to_owned(), Value::from(jwe.clone()))).into_iter().collect());
-        }
-        let open = match self.broken {
-            Some(Break::SkipTag) => &self.props.open_without_tag,
-            Some(Break::TrustHeader) => &self.props.open_as_told,
-            _ => &self.props.open,
-        };
-        serde_json::from_slice(&open(&jwe)?).ok()
-    }
-
     /// What the caller is told.
     pub(super) fn tell(&self, seen: Seen, waited: Duration) -> Told {
         let result: BTreeMap<String, Value> = seen.result.into_iter().collect();

@@ -52,6 +52,7 @@ pub enum Break {
     IgnoreTrailing,
     PanicUnreadable,
     WantMediaType,
+    InflateAll,
     SkipTag,
     TrustHeader,
     // What is done after an answer.
@@ -88,7 +89,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 74] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -132,6 +133,7 @@ impl Break {
         Self::IgnoreTrailing,
         Self::PanicUnreadable,
         Self::WantMediaType,
+        Self::InflateAll,
         Self::SkipTag,
         Self::TrustHeader,
         Self::RetryEverything,
@@ -232,6 +234,7 @@ impl Break {
                 "a body that cannot be read takes the process along instead of being told"
             }
             Self::WantMediaType => "a good answer counts only if its media type is application/json",
+            Self::InflateAll => "an answer that comes compressed is inflated however much it becomes",
             Self::SkipTag => "a JWE is decrypted and its tag never checked",
             Self::TrustHeader => "a JWE is opened in whatever way its own header says",
             Self::RetryEverything => "everything that fails is sent again, refusals and creations too",
