@@ -3,6 +3,7 @@
 
 mod answer;
 mod attempts;
+mod body;
 mod breaks;
 mod receiver;
 mod receiver_breaks;
@@ -43,6 +44,10 @@ pub struct Props {
     pub seal: Seal,
     /// Opens a JWE toward the gateway.
     pub open: Open,
+    /// The same without a look at the tag.
+    pub open_without_tag: Open,
+    /// Opens whatever is sealed toward the gateway's key, as its header says.
+    pub open_as_told: Open,
     /// Tells the time, for dates in answers.
     pub now: Now,
 }

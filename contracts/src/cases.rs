@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use derived::derived_cases;
 pub(crate) use derived::essential_of;
 pub(crate) use fault::bytes_of;
-pub use fault::{ConnectionFault, Edit, End, Fault, Instead, Piece, TlsFault, Unanswered};
+pub use fault::{ConnectionFault, Disguise, Edit, End, Fault, Instead, Piece, TlsFault, Unanswered};
 pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
 pub use transport::{TransportFaults, transport_cases};
 

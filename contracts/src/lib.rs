@@ -49,7 +49,7 @@ mod yaml;
 pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
-    Case, CaseError, ConnectionFault, Count, Edit, End, Ending, Expectation, Fault as AnswerFault,
+    Case, CaseError, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Fault as AnswerFault,
     GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
     Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
@@ -72,7 +72,7 @@ pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
+pub use stage::{Exchange, Forge, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, judge_case};

@@ -4,7 +4,7 @@ mod jwe;
 mod jwk;
 mod jws;
 
-pub(crate) use jwe::{open, seal};
+pub(crate) use jwe::{agreed, open, seal};
 pub(crate) use jwk::{OwnKey, PublicKey, Use};
 pub(crate) use jws::{Signed, Signer, fresh_signer, sign, signer_from_pkcs8, split};
 
@@ -22,7 +22,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// An uncompressed P-256 point from its coordinates.
-fn point(x: &[u8], y: &[u8]) -> Option<[u8; 65]> {
+pub(crate) fn point(x: &[u8], y: &[u8]) -> Option<[u8; 65]> {
     let mut point = [4_u8; 65];
     let both = x.len() == 32 && y.len() == 32;
     both.then(|| {

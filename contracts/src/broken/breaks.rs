@@ -50,6 +50,11 @@ pub enum Break {
     CoerceMembers,
     LossyUtf8,
     IgnoreTrailing,
+    PanicUnreadable,
+    WantMediaType,
+    InflateAll,
+    SkipTag,
+    TrustHeader,
     // What is done after an answer.
     RetryEverything,
     RetryNever,
@@ -84,7 +89,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 69] = [
+    pub const ALL: [Self; 74] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -126,6 +131,11 @@ impl Break {
         Self::CoerceMembers,
         Self::LossyUtf8,
         Self::IgnoreTrailing,
+        Self::PanicUnreadable,
+        Self::WantMediaType,
+        Self::InflateAll,
+        Self::SkipTag,
+        Self::TrustHeader,
         Self::RetryEverything,
         Self::RetryNever,
         Self::RetryForever,
@@ -220,6 +230,13 @@ impl Break {
             Self::CoerceMembers => "the one member that matters becomes a text, whatever it is",
             Self::LossyUtf8 => "bytes that are no text are replaced in silence",
             Self::IgnoreTrailing => "what stands behind the object is not looked at",
+            Self::PanicUnreadable => {
+                "a body that cannot be read takes the process along instead of being told"
+            }
+            Self::WantMediaType => "a good answer counts only if its media type is application/json",
+            Self::InflateAll => "an answer that comes compressed is inflated however much it becomes",
+            Self::SkipTag => "a JWE is decrypted and its tag never checked",
+            Self::TrustHeader => "a JWE is opened in whatever way its own header says",
             Self::RetryEverything => "everything that fails is sent again, refusals and creations too",
             Self::RetryNever => "nothing is sent again, not even where D1 asks for it",
             Self::RetryForever => "there is no end to the attempts",

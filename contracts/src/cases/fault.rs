@@ -23,6 +23,51 @@ pub enum Fault {
     Body(Edit),
     /// The answer with these headers, and status, in place of its own.
     Instead(Instead),
+    /// The answer with a JWE that is not to be opened in the place of each `$sealed`.
+    Sealed(Disguise),
+}
+
+/// What is wrong with a JWE. The first four were changed on the way, so that the tag no longer fits. The others were
+/// sealed so by somebody who has the key: where the header can be believed at all, key and tag are those that it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disguise {
+    /// A bit of the tag.
+    TagChanged,
+    /// A bit of the IV.
+    IvChanged,
+    /// A bit of the ciphertext, where a digit of the plaintext becomes another.
+    CiphertextChanged,
+    /// The header has got a member that says nothing.
+    HeaderChanged,
+    /// `enc` is A128GCM.
+    EncA128Gcm,
+    /// `alg` is dir.
+    AlgDir,
+    /// `crit` names a member that nobody knows.
+    CritUnknown,
+    /// `zip` is DEF.
+    ZipDef,
+    /// `epk` is no point of the curve.
+    EpkOffCurve,
+    /// The flattened JSON serialization (RFC 7516, 7.2.2), as a text.
+    JsonSerialization,
+}
+
+impl Disguise {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::TagChanged,
+        Self::IvChanged,
+        Self::CiphertextChanged,
+        Self::HeaderChanged,
+        Self::EncA128Gcm,
+        Self::AlgDir,
+        Self::CritUnknown,
+        Self::ZipDef,
+        Self::EpkOffCurve,
+        Self::JsonSerialization,
+    ];
 }
 
 /// How a connection ends.
@@ -180,6 +225,7 @@ impl fmt::Display for Fault {
             Self::Bytes(_) => f.write_str("an answer of literal bytes"),
             Self::Body(_) => f.write_str("a body that was changed"),
             Self::Instead(_) => f.write_str("a head that was changed"),
+            Self::Sealed(disguise) => write!(f, "a JWE not to be opened: {disguise:?}"),
         }
     }
 }

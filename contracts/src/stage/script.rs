@@ -14,7 +14,7 @@ use super::delivery::{Delivered, Step, Then};
 use super::http::{self, Request};
 use super::{Exchange, ShownExchange, Stage, refuses};
 use crate::cases::{
-    Case, ConnectionFault, Edit, End, Fault, Instead, Piece, TlsFault, Turn, Unanswered, bytes_of,
+    Case, ConnectionFault, Disguise, Edit, End, Fault, Instead, Piece, TlsFault, Turn, Unanswered, bytes_of,
     essential_of,
 };
 use crate::operation::Operation;
@@ -255,6 +255,8 @@ impl Script {
             | Some(Fault::Connection(_) | Fault::Tls(_) | Fault::Unanswered(Unanswered::ResetUnread)) => {
                 (whole(turn.status, &headers, &body), Then::Keep)
             }
+            // What is wrong stands in the body already.
+            Some(Fault::Sealed(_)) => (whole(turn.status, &headers, &body), Then::Keep),
             Some(Fault::Unanswered(unanswered)) => match unanswered {
                 Unanswered::Closed => (Vec::new(), Then::Close),
                 Unanswered::Late => {
@@ -297,21 +299,28 @@ impl Script {
 
     fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
         let mut body = turn.body.clone()?;
-        self.fill_in(&mut body, number);
+        let disguise = match turn.fault {
+            Some(Fault::Sealed(disguise)) => Some(disguise),
+            _ => None,
+        };
+        self.fill_in(&mut body, number, disguise);
         Some(body.to_string().into_bytes())
     }
 
     /// Puts in what cannot stand in a file. `number` counts the answers of the operation.
-    fn fill_in(&self, value: &mut Value, number: usize) {
+    fn fill_in(&self, value: &mut Value, number: usize, disguise: Option<Disguise>) {
         let sealed = value.get("$sealed").map(ToString::to_string);
         if let Some(plaintext) = sealed {
             // A plaintext that cannot be sealed leaves a text that no contract allows, so that the case fails.
-            *value =
-                (self.stage.seal)(&plaintext).unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
+            let sealed = match disguise {
+                Some(disguise) => (self.stage.forge)(&plaintext, disguise),
+                None => (self.stage.seal)(&plaintext),
+            };
+            *value = sealed.unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
         } else if let Some(Value::String(text)) = value.get("$numbered") {
             *value = format!("{text}{number}").into();
         } else if let Value::Object(members) = value {
-            members.values_mut().for_each(|member| self.fill_in(member, number));
+            members.values_mut().for_each(|member| self.fill_in(member, number, disguise));
         }
     }
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use d1_contracts::{
-    AnswerFault, CASE_SCHEMA, Case, ConnectionFault, Count, Edit, End, Ending, Expectation, Instead, Piece,
-    ReportedOutcome, Retryable, TlsFault, Turn, Unanswered, cases_in,
+    AnswerFault, CASE_SCHEMA, Case, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation,
+    Instead, Piece, ReportedOutcome, Retryable, TlsFault, Turn, Unanswered, cases_in,
 };
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -239,6 +239,7 @@ fn every_fault_is_in_the_schema_with_all_its_words() {
         ]),
     ];
     faults.extend(TlsFault::ALL.map(AnswerFault::Tls));
+    faults.extend(Disguise::ALL.map(AnswerFault::Sealed));
     use ConnectionFault::{ClosedAfterHello, Garbage, Refused, Silent, Tls11};
     faults.extend(
         [Refused, ConnectionFault::Reset, ClosedAfterHello, Silent, Garbage, Tls11]
@@ -255,7 +256,13 @@ fn every_fault_is_in_the_schema_with_all_its_words() {
         assert!(validator.is_valid(&json!([case])), "{case}");
         assert_eq!(loads(folder.path(), &case), Ok(()), "{case}");
     }
-    for wrong in [json!({"tls": "zzz"}), json!({"zzz": 1}), json!({"bytes": [{"end": "zzz"}]}), json!({})] {
+    for wrong in [
+        json!({"tls": "zzz"}),
+        json!({"sealed": "zzz"}),
+        json!({"zzz": 1}),
+        json!({"bytes": [{"end": "zzz"}]}),
+        json!({}),
+    ] {
         let mut case = serde_json::to_value(whole()).expect("JSON");
         case["answers"][0]["fault"] = wrong.clone();
         assert!(!validator.is_valid(&json!([case])) && loads(folder.path(), &case).is_err(), "{wrong}");

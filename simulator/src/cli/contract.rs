@@ -1,6 +1,7 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
 mod d1_side;
+mod forge;
 mod own_client;
 mod own_receiver;
 mod progress;

@@ -31,7 +31,7 @@ pub(crate) struct PublicKey {
 /// A P-256 key of ours, to open what others seal.
 pub(crate) struct OwnKey {
     pub(crate) public: PublicKey,
-    pub(super) private: PrivateKey,
+    pub(crate) private: PrivateKey,
 }
 
 /// Why a JWK cannot be used.

@@ -82,7 +82,7 @@ async fn our_client_passes_every_case_and_any_flipped_expectation_fails() {
         })
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert!(ran.len() > 370, "{}", ran.len());
+    assert!(ran.len() > 410, "{}", ran.len());
     for one in &ran {
         let told = one.told.as_ref().expect("it came back");
         for (what, case) in flipped(&one.case, told) {
@@ -142,6 +142,20 @@ async fn each_of_these_cases_is_there_for_the_one_thing_that_it_notices() {
         (Break::NoTimeout, "inbound/getAccessToken/transport/head-dripping/generated"),
         (Break::FollowRedirects, "inbound/createTransaction/transport/redirected/generated"),
         (Break::RetryAfterOnlySeconds, "inbound/deleteToken/transport/retry-after-date/generated"),
+        (Break::SkipTag, "inbound/createTransaction/transport/jwe-ciphertext-changed/generated"),
+        (Break::SkipTag, "inbound/getToken/transport/jwe-tag-changed/generated"),
+        (Break::SkipTag, "inbound/getToken/transport/jwe-header-changed/generated"),
+        (Break::TrustHeader, "inbound/getToken/transport/jwe-enc-a128gcm/generated"),
+        (Break::TrustHeader, "inbound/getToken/transport/jwe-alg-dir/generated"),
+        (Break::TrustHeader, "inbound/createTransaction/transport/jwe-crit-unknown/generated"),
+        (Break::TrustHeader, "inbound/getToken/transport/jwe-zip/generated"),
+        (Break::TrustHeader, "inbound/createTransaction/transport/jwe-json-serialization/generated"),
+        (Break::PanicUnreadable, "inbound/getAccessToken/transport/body-invalid-utf8-ignored/generated"),
+        (Break::PanicUnreadable, "inbound/getToken/transport/body-bom/generated"),
+        (Break::PanicUnreadable, "inbound/createTransaction/transport/body-deep/generated"),
+        (Break::WantMediaType, "inbound/getAccessToken/transport/media-type-missing/generated"),
+        (Break::WantMediaType, "inbound/createTransaction/transport/media-type-other/generated"),
+        (Break::InflateAll, "inbound/getToken/transport/body-gzip-bomb/generated"),
     ] {
         let case = cases.iter().find(|case| case.id == id).unwrap_or_else(|| panic!("{id}"));
         let whole = BrokenClient::new(props.clone(), None);

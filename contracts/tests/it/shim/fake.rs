@@ -133,6 +133,7 @@ fn stage() -> Stage {
         good,
         StageTls { good: Arc::new(tls), bad: BTreeMap::new() },
         Arc::new(sealed),
+        Arc::new(|_: &str, _| Ok("sealed".to_owned())),
         Arc::new(|_: &str| None),
         Arc::new(|| SystemTime::UNIX_EPOCH),
     )

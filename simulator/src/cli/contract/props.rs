@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::folder::SandboxFolder;
 use super::super::jose::assertion;
-use super::file;
+use super::{file, forge};
 use crate::clock::{Clock, ClockMode};
 use crate::jose::{OwnKey, PublicKey, Use, open, seal};
 use crate::tls::roots;
@@ -31,7 +31,8 @@ pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Syn
     let sandbox = SandboxFolder::open(folder).map_err(|failure| failure.error)?;
     let gateway_id = sandbox.gateway(None).map_err(|failure| failure.error)?;
     let d1 = PublicKey::read(&text("d1/jwe.jwk")?, Use::Encryption)?;
-    let own = OwnKey::read(&text("gateway/jwe.jwk")?)?;
+    let own = Arc::new(OwnKey::read(&text("gateway/jwe.jwk")?)?);
+    let (untagged, trusting) = (Arc::clone(&own), Arc::clone(&own));
     let (tls, trust) = tls(folder)?;
     let (clock, gateway) = (Clock::new(ClockMode::Real), gateway_id.clone());
     let sign = move || {
@@ -40,8 +41,17 @@ pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Syn
     };
     let sealed = move |plaintext: &str| seal(plaintext.as_bytes(), &d1).map_err(|fault| fault.to_string());
     let opened = move |jwe: &str| open(jwe, &own).ok().map(|plaintext| plaintext.to_vec());
-    let (sign, seal, open) = (Arc::new(sign), Arc::new(sealed), Arc::new(opened));
-    Ok(Props { gateway_id, tls, trust, sign, seal, open, now: super::now() })
+    Ok(Props {
+        gateway_id,
+        tls,
+        trust,
+        sign: Arc::new(sign),
+        seal: Arc::new(sealed),
+        open: Arc::new(opened),
+        open_without_tag: Arc::new(move |jwe| forge::opened_without_tag(jwe, &untagged)),
+        open_as_told: Arc::new(move |jwe| forge::opened_as_told(jwe, &trusting)),
+        now: super::now(),
+    })
 }
 
 /// The gateway's side of TLS, and who judges D1's in it.

@@ -10,7 +10,7 @@ use d1_fixtures::{Authority, LeafSpec, Minted, Usage};
 use rustls::ServerConfig;
 use time::{Duration, OffsetDateTime};
 
-use super::file;
+use super::{file, forge};
 use crate::jose::{OwnKey, PublicKey, Use, open, seal};
 use crate::tls::server_config;
 
@@ -26,12 +26,17 @@ pub fn contract_stage(folder: &Path) -> Result<Stage, Box<dyn Error + Send + Syn
     let own = OwnKey::read(&text("d1/jwe.private.jwk")?)?;
     let sealed =
         move |plaintext: &str| seal(plaintext.as_bytes(), &gateway).map_err(|fault| fault.to_string());
+    let to = PublicKey::read(&text("gateway/jwe.jwk")?, Use::Encryption)?;
+    let forged = move |plaintext: &str, disguise| {
+        forge::sealed(plaintext, disguise, &to).ok_or_else(|| "no randomness or no key".to_owned())
+    };
     let opened = move |jwe: &str| open(jwe, &own).ok().map(|plaintext| plaintext.to_vec());
     Ok(Stage::new(
         inbound()?,
         GoodAnswers::built_in()?,
         tls,
         Arc::new(sealed),
+        Arc::new(forged),
         Arc::new(opened),
         super::now(),
     ))
