@@ -24,45 +24,43 @@ impl Catalogue {
     /// [`CaseError`], which would be a fault of this package.
     pub fn built_in(contract: &Contract) -> Result<Self, CaseError> {
         let good = GoodAnswers::built_in()?;
-        let own = Some((good.clone(), Some(TransportFaults::built_in()?)));
-        Self::new(contract, built_in_cases()?, own, good)
+        let made_of = (Some(good.clone()), Some(TransportFaults::built_in()?));
+        Self::new(contract, built_in_cases()?, made_of, good)
     }
 
-    /// The cases of a folder. If `good.yaml` stands in it, its answers end the scripts, and cases are derived from them, and
-    /// made of the faults in `transport.yaml`, if that is there; else those that are built in end the scripts, and none is made. The cells are those of what is built in, and
-    /// whatever the folder derives beyond them, so that a folder from which something was taken away has gaps.
+    /// The cases of a folder. If `good.yaml` stands in it, its answers end the scripts and cases are derived from them; else
+    /// those that are built in end the scripts, and none is derived. If `transport.yaml` stands in it, cases are made of its
+    /// faults. The cells are those of what is built in, and whatever the folder makes beyond them, so that a folder from
+    /// which something was taken away has gaps.
     ///
     /// # Errors
     /// [`CaseError`] names the file and what is wrong in it.
     pub fn in_folder(contract: &Contract, folder: &Path) -> Result<Self, CaseError> {
-        let faults = TransportFaults::in_folder(folder)?;
-        let own = GoodAnswers::in_folder(folder)?.map(|good| (good, faults));
-        Self::new(contract, cases_in(folder)?, own, GoodAnswers::built_in()?)
+        let made_of = (GoodAnswers::in_folder(folder)?, TransportFaults::in_folder(folder)?);
+        Self::new(contract, cases_in(folder)?, made_of, GoodAnswers::built_in()?)
     }
 
     fn new(
         contract: &Contract,
         mut cases: Vec<Case>,
-        own: Option<(GoodAnswers, Option<TransportFaults>)>,
+        (own, faults): (Option<GoodAnswers>, Option<TransportFaults>),
         built_in: GoodAnswers,
     ) -> Result<Self, CaseError> {
         if let Some(one) = disagreements(contract, &cases).into_iter().next() {
             return Err(CaseError::Disagrees(one));
         }
-        let made = |good: &GoodAnswers, faults: Option<&TransportFaults>| {
-            let mut made = derived_cases(contract, good);
-            made.extend(faults.map(|faults| transport_cases(faults, good)).unwrap_or_default());
-            made
-        };
-        let derived = own.as_ref().map(|(good, faults)| made(good, faults.as_ref())).unwrap_or_default();
+        let mut made = own.as_ref().map(|good| derived_cases(contract, good)).unwrap_or_default();
+        let good = own.unwrap_or_else(|| built_in.clone());
+        made.extend(faults.map(|faults| transport_cases(&faults, &good)).unwrap_or_default());
         let mut cells = documented_cells(contract, Side::Inbound);
-        cells.extend(made_cells(&made(&built_in, Some(&TransportFaults::built_in()?))));
-        cells.extend(made_cells(&derived));
+        cells.extend(made_cells(&derived_cases(contract, &built_in)));
+        cells.extend(made_cells(&transport_cases(&TransportFaults::built_in()?, &built_in)));
+        cells.extend(made_cells(&made));
         cells.sort();
         cells.dedup();
-        cases.extend(derived);
+        cases.extend(made);
         cases.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(Self { cases, cells, good: own.map_or(built_in, |(good, _)| good) })
+        Ok(Self { cases, cells, good })
     }
 
     /// The cases, in the order of their ids.

@@ -1,5 +1,6 @@
 //! The script server: D1 as a case has it, over real mutual TLS.
 
+mod answer;
 mod bearers;
 mod delivery;
 mod fault;
@@ -220,7 +221,12 @@ async fn connection(socket: TcpStream, script: Arc<Script>) {
     let _ = socket.set_nodelay(true);
     let fault = script.greeting();
     let tls = match &fault {
-        Some(Fault::Connection(fault)) => return fault::end(socket, *fault).await,
+        Some(Fault::Connection(fault)) => {
+            if fault::end(socket, *fault).await.is_err() {
+                script.note_patience();
+            }
+            return;
+        }
         Some(Fault::Tls(fault)) => script.tls(Some(*fault)),
         _ => script.tls(None),
     };

@@ -1,8 +1,10 @@
 //! Whether a case can be meant. All but the last three checks are in `case.schema.json` too.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::{Case, Count, Outcome, Turn};
+use super::{Case, Count, Fault, Outcome, Piece, Turn};
 use crate::standing::is_source;
 use crate::yaml::nearest;
 
@@ -11,6 +13,8 @@ use crate::yaml::nearest;
 const MOST_REQUESTS: u32 = 20;
 /// The longest pause that a case demands: a day.
 const LONGEST_PAUSE_MS: u64 = 86_400_000;
+/// The most bytes that are repeated.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Endings that a case takes beside the first.
 const MOST_ENDINGS: usize = 8;
 /// What a client can be asked to wait for an attempt.
@@ -26,21 +30,7 @@ const OPERATIONS: [&str; 6] =
 /// What is wrong with a case, what was expected, and what to do.
 pub(super) fn check(case: &Case) -> Result<(), String> {
     let parts = check_id(&case.id)?;
-    let letters = case.why.chars().count();
-    if !WHY.contains(&letters) || case.why.trim() != case.why {
-        let (least, most) = (WHY.start(), WHY.end());
-        return Err(format!(
-            "`why`: expected {least} to {most} letters, found {letters}; say what goes wrong for the users of a client that fails"
-        ));
-    }
-    if case.source.is_empty() {
-        return Err("`source`: expected the numbers in the contract, found none; add some".to_owned());
-    }
-    if let Some(source) = case.source.iter().find(|source| !is_source(source)) {
-        return Err(format!(
-            "`source`: expected D1 to D19, S1 to S28, C1 to C36, I with a section such as I6.3, or RFC 7516, found {source:?}; correct the number"
-        ));
-    }
+    check_words(&case.why, &case.source)?;
     let counts = [("attempts", Some(case.expect.attempts)), ("access_tokens", case.expect.access_tokens)];
     let of_others = case.expect.or.iter().map(|ending| ("attempts", ending.attempts));
     for (name, count) in counts.into_iter().chain(of_others) {
@@ -54,10 +44,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
             ));
         }
     }
-    if case.attempt_timeout_ms.is_some_and(|time| !PATIENCE_MS.contains(&time)) {
-        let (least, most) = (PATIENCE_MS.start(), PATIENCE_MS.end());
-        return Err(format!("`attempt_timeout_ms`: expected {least} to {most}; correct it"));
-    }
+    check_patience(case.attempt_timeout_ms)?;
     if case.expect.waits_at_least_ms > LONGEST_PAUSE_MS {
         return Err(format!("`waits_at_least_ms`: expected at most {LONGEST_PAUSE_MS}, a day; lower it"));
     }
@@ -85,6 +72,87 @@ fn check_outcome(outcome: &Outcome) -> Result<(), String> {
             return Err(
                 "`refused`: expected a code of capitals, digits and underscores; correct it".to_owned()
             );
+        }
+    }
+    Ok(())
+}
+
+/// What is said of a case, and from where it is known.
+pub(super) fn check_words(why: &str, source: &[String]) -> Result<(), String> {
+    let letters = why.chars().count();
+    if !WHY.contains(&letters) || why.trim() != why {
+        let (least, most) = (WHY.start(), WHY.end());
+        return Err(format!(
+            "`why`: expected {least} to {most} letters, found {letters}; say what goes wrong for the users of a client that fails"
+        ));
+    }
+    if source.is_empty() {
+        return Err("`source`: expected the numbers in the contract, found none; add some".to_owned());
+    }
+    if let Some(source) = source.iter().find(|source| !is_source(source)) {
+        return Err(format!(
+            "`source`: expected D1 to D19, S1 to S28, C1 to C36, I with a section such as I6.3, or RFC 7516, found {source:?}; correct the number"
+        ));
+    }
+    Ok(())
+}
+
+/// How long a client is asked to wait.
+pub(super) fn check_patience(attempt_timeout_ms: Option<u64>) -> Result<(), String> {
+    if attempt_timeout_ms.is_some_and(|time| !PATIENCE_MS.contains(&time)) {
+        let (least, most) = (PATIENCE_MS.start(), PATIENCE_MS.end());
+        return Err(format!("`attempt_timeout_ms`: expected {least} to {most}; correct it"));
+    }
+    Ok(())
+}
+
+/// The last part of an id, or the name of a fault.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    if name.is_empty() || name.starts_with('-') || name.len() > 64 || !name.bytes().all(of_name) {
+        return Err(format!(
+            "expected small letters, digits, hyphens and full stops as name, found {name:?}; say in a word or two what happens"
+        ));
+    }
+    Ok(())
+}
+
+/// What is wrong with an answer on purpose has bounds, and ends no head but its own.
+pub(super) fn check_fault(fault: &Fault) -> Result<(), String> {
+    match fault {
+        Fault::Bytes(pieces) => pieces.iter().try_for_each(|piece| match piece {
+            Piece::Repeat { text, times } if text.len().saturating_mul(*times as usize) > MOST_BYTES => {
+                Err(format!("`repeat`: expected at most {MOST_BYTES} bytes in all; use `endless` for more"))
+            }
+            _ => Ok(()),
+        }),
+        Fault::Body(edit) => check_headers(&edit.headers),
+        Fault::Instead(instead) => {
+            instead.status.map_or(Ok(()), check_status)?;
+            check_headers(&instead.headers)
+        }
+        Fault::Connection(_) | Fault::Tls(_) | Fault::Unanswered(_) | Fault::Sealed(_) => Ok(()),
+    }
+}
+
+/// A status that ends an exchange.
+pub(super) fn check_status(status: u16) -> Result<(), String> {
+    if STATUSES.contains(&status) {
+        return Ok(());
+    }
+    Err(format!("`status`: expected one from 200 to 599, which ends an exchange, found {status}"))
+}
+
+fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), String> {
+    for (name, value) in headers {
+        let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(of_name) {
+            return Err(format!("`headers`: expected names in small letters, found {name:?}; correct it"));
+        }
+        if value.len() > 1024 || !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return Err(format!(
+                "`headers`: expected at most 1024 letters of ASCII on one line as {name}; anything else would end the head"
+            ));
         }
     }
     Ok(())
@@ -134,24 +202,9 @@ fn is_code(code: &str) -> bool {
 }
 
 fn check_turn(turn: &Turn) -> Result<(), String> {
-    if !STATUSES.contains(&turn.status) {
-        let status = turn.status;
-        return Err(format!(
-            "`status`: expected one from 200 to 599, which ends an exchange, found {status}"
-        ));
-    }
-    for (name, value) in &turn.headers {
-        let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(of_name) {
-            return Err(format!("`headers`: expected names in small letters, found {name:?}; correct it"));
-        }
-        if value.len() > 1024 || !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-            return Err(format!(
-                "`headers`: expected at most 1024 letters of ASCII on one line as {name}; anything else would end the head"
-            ));
-        }
-    }
-    Ok(())
+    check_status(turn.status)?;
+    check_headers(&turn.headers)?;
+    turn.fault.as_ref().map_or(Ok(()), check_fault)
 }
 
 /// What no schema can say: it sees neither the place in a list nor two members at once.
@@ -165,7 +218,9 @@ fn check_script(case: &Case, [_, _, status, code, _]: [&str; 5]) -> Result<(), S
     }
     let fits = |turn: &Turn| {
         let shown = turn.body.as_ref().and_then(|body| body.get("errorCode")).and_then(Value::as_str);
-        turn.status.to_string() == status && shown.unwrap_or("none") == code
+        // What ends a connection before a request shows no status.
+        let is_shown = !turn.fault.as_ref().is_some_and(Fault::is_before_requests);
+        is_shown && turn.status.to_string() == status && shown.unwrap_or("none") == code
     };
     // A cell of good answers is shown by the good answer that stands at the end of every script.
     if !status.starts_with('2') && !case.answers.iter().any(fits) {

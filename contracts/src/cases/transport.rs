@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use super::derived::essential_of;
 use super::load::FAULTS;
+use super::sense::{check_fault, check_name, check_patience, check_status, check_words};
 use super::{Case, CaseError, Count, Ending, Expectation, Fault, GoodAnswers, Outcome, Retryable, Turn};
 use crate::yaml::{parse, text_of};
 
@@ -17,7 +19,7 @@ const SOME: Count = Count::Between { min: 1, max: 10 };
 /// The catalogue of faults.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
-pub struct TransportFaults(Vec<Entry>);
+pub struct TransportFaults(Vec<Spanned<Entry>>);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,7 +109,7 @@ impl TransportFaults {
     /// # Errors
     /// [`CaseError`], which would be a fault of this package.
     pub fn built_in() -> Result<Self, CaseError> {
-        Ok(parse(include_str!("../../cases/transport.yaml"), FAULTS)?)
+        Self::read(include_str!("../../cases/transport.yaml"))
     }
 
     /// That of a folder of cases; nothing if it has no `transport.yaml`.
@@ -119,7 +121,26 @@ impl TransportFaults {
         if !path.exists() {
             return Ok(None);
         }
-        Ok(Some(parse(&text_of(&path, FAULTS)?, FAULTS)?))
+        Self::read(&text_of(&path, FAULTS)?).map(Some)
+    }
+
+    fn read(text: &str) -> Result<Self, CaseError> {
+        let faults: Self = parse(text, FAULTS)?;
+        let mut names = BTreeMap::new();
+        for one in &faults.0 {
+            let (entry, line) = (&one.value, one.referenced.line());
+            let twice = names.insert(entry.name.as_str(), line);
+            let twice = twice.map(|line| format!("its name stands on line {line} already; give it another"));
+            if let Some(reason) = entry.check().err().or(twice) {
+                return Err(CaseError::Meaning {
+                    file: FAULTS.to_owned(),
+                    line,
+                    id: entry.name.clone(),
+                    reason,
+                });
+            }
+        }
+        Ok(faults)
     }
 }
 
@@ -127,7 +148,7 @@ impl TransportFaults {
 #[must_use]
 pub fn transport_cases(faults: &TransportFaults, good: &GoodAnswers) -> Vec<Case> {
     let mut cases = Vec::new();
-    for entry in &faults.0 {
+    for entry in faults.0.iter().map(|one| &one.value) {
         let of_entry = |class: &Class| entry.classes.is_empty() || entry.classes.contains(class);
         cases.extend(Class::ALL.into_iter().filter(of_entry).filter_map(|class| entry.case(class, good)));
     }
@@ -136,6 +157,23 @@ pub fn transport_cases(faults: &TransportFaults, good: &GoodAnswers) -> Vec<Case
 }
 
 impl Entry {
+    /// What is wrong with it, what was expected, and what to do.
+    fn check(&self) -> Result<(), String> {
+        check_name(&self.name)?;
+        check_words(&self.why, &self.source)?;
+        check_patience(self.attempt_timeout_ms)?;
+        check_fault(&self.fault)?;
+        if self.ends == Ends::Repeated && !self.once {
+            return Err(
+                "`ends`: expected `once` beside `repeated`, or no other attempt is answered".to_owned()
+            );
+        }
+        match &self.answer {
+            Some(Answer { status, .. }) => check_status(*status),
+            None => Ok(()),
+        }
+    }
+
     fn case(&self, class: Class, good: &GoodAnswers) -> Option<Case> {
         let operation = class.operation();
         let mut turn =
@@ -192,13 +230,15 @@ impl Entry {
         };
         let in_doubt = || vec![doubtful(&Outcome::NoAnswer), doubtful(&Outcome::Unreadable)];
         let some = if creates { Count::Exactly(1) } else { SOME };
-        let unread = if self.once { Count::Between { min: 0, max: 1 } } else { Count::Exactly(0) };
+        let unread = Count::Exactly(0);
         let status = turn.shown_status();
         match self.ends {
             Ends::NothingSent if self.once => {
+                // Either another attempt is read and answered, or none is and nothing was done.
                 let mut endings = known(&Outcome::NoAnswer);
+                endings.iter_mut().for_each(|ending| ending.attempts = Some(Count::Exactly(0)));
                 endings.insert(0, ok());
-                (endings, unread)
+                (endings, Count::Exactly(1))
             }
             Ends::NothingSent => (known(&Outcome::NoAnswer), unread),
             Ends::PerhapsSent => {
@@ -212,7 +252,9 @@ impl Entry {
             Ends::OkOrInDoubt => {
                 // The call that was made with the token, which is a creation.
                 let lost = ending(&Outcome::NoAnswer, Retryable::Never, true);
-                (vec![ok(), lost], Count::Exactly(1))
+                // Or the client has seen in time that the connection was closed, and nothing was sent.
+                let unsent = ending(&Outcome::NoAnswer, Retryable::Safe, false);
+                (vec![ok(), lost, unsent], Count::Exactly(1))
             }
             Ends::OkOrUnreadable => (vec![ok(), doubtful(&Outcome::Unreadable)], some),
             Ends::Repeated => (vec![ok()], Count::Exactly(2)),

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::SILENCE;
+use super::answer::LATE;
 use crate::cases::ConnectionFault;
 
 /// How long a peer that was refused has to read why.
@@ -30,11 +31,20 @@ const HELLO_OF_TLS_1_1: [u8; 47] = {
     hello
 };
 
+/// The peer waited for longer than it was asked to.
+pub(super) struct Patient;
+
 /// Ends a connection on which nothing is to be said over TLS.
-pub(super) async fn end(mut socket: TcpStream, fault: ConnectionFault) {
+///
+/// # Errors
+/// [`Patient`] if the peer had to leave by itself, and did not.
+pub(super) async fn end(mut socket: TcpStream, fault: ConnectionFault) -> Result<(), Patient> {
     let answer: &[u8] = match fault {
         // A port that is closed accepts nothing; whoever came before gets the next best.
-        ConnectionFault::Refused | ConnectionFault::Reset => return reset_socket(&socket),
+        ConnectionFault::Refused | ConnectionFault::Reset => {
+            reset_socket(&socket);
+            return Ok(());
+        }
         ConnectionFault::Silent => return silent(socket).await,
         ConnectionFault::ClosedAfterHello => b"",
         ConnectionFault::Garbage => b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
@@ -47,6 +57,7 @@ pub(super) async fn end(mut socket: TcpStream, fault: ConnectionFault) {
         let _ = timeout(SILENCE, socket.write_all(answer)).await;
         linger(socket).await;
     }
+    Ok(())
 }
 
 /// Says no more, and reads until the peer has left: a socket that is closed with bytes unread resets the connection, and
@@ -61,8 +72,9 @@ pub(super) async fn linger(mut socket: TcpStream) {
 }
 
 /// Accepts everything and says nothing.
-async fn silent(mut socket: TcpStream) {
-    let _ = timeout(SILENCE, drain(&mut socket)).await;
+async fn silent(mut socket: TcpStream) -> Result<(), Patient> {
+    // A peer that resets has left as well.
+    timeout(LATE, drain(&mut socket)).await.map(drop).map_err(|_| Patient)
 }
 
 async fn drain(socket: &mut TcpStream) -> std::io::Result<()> {

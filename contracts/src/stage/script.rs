@@ -2,27 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::answer::Place;
 use super::bearers::Bearers;
 use super::delivery::{Delivered, Step, Then};
-use super::http::{self, Request};
+use super::http::Request;
 use super::{Exchange, ShownExchange, Stage, refuses};
-use crate::cases::{
-    Case, ConnectionFault, Disguise, Edit, End, Fault, Instead, Piece, TlsFault, Turn, Unanswered, bytes_of,
-    essential_of,
-};
+use crate::cases::{Case, ConnectionFault, Disguise, Fault, TlsFault, Turn};
 use crate::operation::Operation;
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
 const EXCHANGES: usize = 64;
-/// How late an answer is that comes late: several times the patience that a client is asked for.
-const LATE: Duration = Duration::from_secs(2);
 
 /// A case that is being played.
 pub(super) struct Script {
@@ -159,6 +155,15 @@ impl Script {
         self.lock().exchanges.push(Exchange { request_faults, ..Exchange::nothing() });
     }
 
+    /// A peer that would have waited on a silent connection for ever.
+    pub(super) fn note_patience(&self) {
+        let fault = "connection: expected to be left in time, since nothing is said on it";
+        let mut passed = self.lock();
+        if let Some(one) = passed.exchanges.iter_mut().find(|one| one.is_connection()) {
+            one.request_faults.push(fault.to_owned());
+        }
+    }
+
     /// A request on a connection on which nobody can know where an answer begins.
     pub(super) fn note_reuse(&self, number: usize) {
         let fault = "request: expected on another connection than that of an answer without a clear end";
@@ -207,14 +212,16 @@ impl Script {
         let judged = contract.judge_answer(&operation, turn.status, &pairs, &body);
         let fault = turn.fault.as_ref().map(ToString::to_string);
         let answer_faults = if fault.is_some() { Vec::new() } else { judged.err().unwrap_or_default() };
-        let (status, number) = (turn.shown_status(), passed.exchanges.len());
-        let shown = self.stage.known.exchange(request, matched, &headers, &body);
+        let place = Place { origin: &self.origin, now: (self.stage.now)(), operation: &operation };
+        let sent = place.sent(&turn, headers, body);
+        let shown = self.stage.known.exchange(request, matched, &sent.headers, &sent.body);
+        let number = passed.exchanges.len();
         passed.exchanges.push(Exchange {
             operation: operation.clone(),
             method: request.method.clone(),
             request_faults,
-            status,
-            body: body.clone(),
+            status: sent.status,
+            body: sent.body,
             answer_faults: answer_faults.iter().map(ToString::to_string).collect(),
             fault,
             written: false,
@@ -225,9 +232,8 @@ impl Script {
         if closes_the_port {
             self.note_given(&mut passed, Fault::Connection(ConnectionFault::Refused).to_string());
         }
-        let (steps, then) = self.steps(&operation, &turn, headers, body);
-        let then = if moves && then == Then::Keep { Then::Close } else { then };
-        Some(Reply { number, steps, then, closes_the_port })
+        let then = if moves && sent.then == Then::Keep { Then::Close } else { sent.then };
+        Some(Reply { number, steps: sent.steps, then, closes_the_port })
     }
 
     fn turn(&self, operation: &str, before: usize) -> Turn {
@@ -239,62 +245,6 @@ impl Script {
         let scripted = self.case.answers.iter().filter(of_requests).nth(before).cloned();
         let endless = || self.case.answers.iter().rfind(of_requests).filter(|turn| turn.always).cloned();
         scripted.or_else(endless).unwrap_or_else(good)
-    }
-
-    /// An answer as steps.
-    fn steps(
-        &self,
-        operation: &str,
-        turn: &Turn,
-        mut headers: BTreeMap<String, String>,
-        body: Vec<u8>,
-    ) -> (Vec<Step>, Then) {
-        let whole = |status, headers: &_, body: &_| vec![Step::Bytes(http::answer(status, headers, body))];
-        match &turn.fault {
-            None
-            | Some(Fault::Connection(_) | Fault::Tls(_) | Fault::Unanswered(Unanswered::ResetUnread)) => {
-                (whole(turn.status, &headers, &body), Then::Keep)
-            }
-            // What is wrong stands in the body already.
-            Some(Fault::Sealed(_)) => (whole(turn.status, &headers, &body), Then::Keep),
-            Some(Fault::Unanswered(unanswered)) => match unanswered {
-                Unanswered::Closed => (Vec::new(), Then::Close),
-                Unanswered::Late => {
-                    let mut steps = vec![Step::Wait(LATE)];
-                    steps.extend(whole(turn.status, &headers, &body));
-                    (steps, Then::Keep)
-                }
-                Unanswered::ClosedWhenIdle => (whole(turn.status, &headers, &body), Then::Close),
-                Unanswered::Reset | Unanswered::ResetUnread => (Vec::new(), Then::Reset),
-            },
-            Some(Fault::Bytes(pieces)) => pieces_of(pieces, turn.status, &body),
-            Some(Fault::Body(edit)) => {
-                let body = edited(edit, operation, body);
-                headers.extend(edit.headers.clone());
-                (whole(turn.status, &headers, &body), Then::Keep)
-            }
-            Some(Fault::Instead(Instead { headers: other, .. })) => {
-                for (name, value) in other {
-                    match self.value(value) {
-                        value if value.is_empty() => drop(headers.remove(name)),
-                        value => drop(headers.insert(name.clone(), value)),
-                    }
-                }
-                (whole(turn.shown_status(), &headers, &body), Then::Keep)
-            }
-        }
-    }
-
-    /// The value of a header, with what cannot stand in a file.
-    fn value(&self, value: &str) -> String {
-        let shift = value.strip_prefix("{now").and_then(|rest| rest.strip_suffix('}'));
-        let Some(seconds) = shift.and_then(|shift| shift.parse::<i64>().ok()) else {
-            return value.replace("{origin}", &self.origin);
-        };
-        let now = (self.stage.now)();
-        let by = Duration::from_secs(seconds.unsigned_abs());
-        let moment = if seconds < 0 { now.checked_sub(by) } else { now.checked_add(by) };
-        httpdate::fmt_http_date(moment.unwrap_or(UNIX_EPOCH))
     }
 
     fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
@@ -365,57 +315,6 @@ impl Exchange {
     pub fn is_connection(&self) -> bool {
         self.method.is_empty() && self.fault.is_some()
     }
-}
-
-/// The pieces of an answer as steps.
-fn pieces_of(pieces: &[Piece], status: u16, body: &[u8]) -> (Vec<Step>, Then) {
-    let filled = |text: &str| fill(text, status, body);
-    let (mut steps, mut then) = (Vec::new(), Then::Spoil);
-    for piece in pieces {
-        match piece {
-            Piece::Say(text) => steps.push(Step::Bytes(filled(text))),
-            Piece::Repeat { text, times } => steps.push(Step::Repeat(filled(text), *times)),
-            Piece::Endless(text) => steps.push(Step::Endless(filled(text))),
-            Piece::Drip(text) => steps.push(Step::Drip(filled(text))),
-            Piece::End(End::Keep) => then = Then::Keep,
-            Piece::End(End::Close) => then = Then::Close,
-            Piece::End(End::Cut) => then = Then::Cut,
-            Piece::End(End::Reset) => then = Then::Reset,
-        }
-    }
-    (steps, then)
-}
-
-/// The bytes of a text with `{status}`, `{length}` and `{body}` filled in.
-fn fill(text: &str, status: u16, body: &[u8]) -> Vec<u8> {
-    let text = text.replace("{status}", &status.to_string()).replace("{length}", &body.len().to_string());
-    let mut parts = text.split("{body}");
-    let mut bytes = parts.next().map(bytes_of).unwrap_or_default();
-    for part in parts {
-        bytes.extend_from_slice(body);
-        bytes.extend(bytes_of(part));
-    }
-    bytes
-}
-
-fn edited(edit: &Edit, operation: &str, body: Vec<u8>) -> Vec<u8> {
-    let essential = essential_of(operation).unwrap_or_default();
-    let bytes = |text: &Option<String>| {
-        text.as_ref().map(|text| bytes_of(&text.replace("{essential}", essential))).unwrap_or_default()
-    };
-    let mut edited = bytes(&edit.before);
-    match &edit.instead {
-        Some(_) => edited.extend(bytes(&edit.instead)),
-        None if edit.member.is_some() => {
-            edited.push(b'{');
-            edited.extend(bytes(&edit.member));
-            edited.push(b',');
-            edited.extend(body.strip_prefix(b"{").unwrap_or(&body));
-        }
-        None => edited.extend(body),
-    }
-    edited.extend(bytes(&edit.behind));
-    edited
 }
 
 /// The answer to a request of no operation (contract C32).

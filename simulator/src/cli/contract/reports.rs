@@ -99,7 +99,8 @@ pub(super) fn paint(when: ColorWhen) -> Paint {
 
 /// Whether two open files are one, by whatever names they were opened.
 fn is_same(one: &File, other: &File) -> bool {
-    let identity = |file: &File| file.metadata().map(|known| (known.dev(), known.ino(), known.is_file())).ok();
+    let identity =
+        |file: &File| file.metadata().map(|known| (known.dev(), known.ino(), known.is_file())).ok();
     // A device, such as /dev/null, may be named more than once.
     matches!((identity(one), identity(other)), (Some(one), Some(other)) if one == other && one.2)
 }
