@@ -92,12 +92,12 @@ impl Script {
     }
 
     /// Whether the case is about the token endpoint, so that its faults befall the first connection already.
-    fn from_the_start(&self) -> bool {
+    fn begins_at_once(&self) -> bool {
         self.case.operation() == "getAccessToken"
     }
 
     pub(super) fn refuses_from_the_start(&self) -> bool {
-        let refuses = refuses(&self.case) && self.from_the_start();
+        let refuses = refuses(&self.case) && self.begins_at_once();
         if refuses {
             self.note_given(&mut self.lock(), Fault::Connection(ConnectionFault::Refused).to_string());
         }
@@ -130,7 +130,7 @@ impl Script {
         let turn = self.before_requests()?;
         let mut passed = self.lock();
         let given = passed.exchanges.iter().filter(|one| one.is_connection()).count();
-        let due = (passed.token_given || self.from_the_start()) && (turn.always || given == 0);
+        let due = (passed.token_given || self.begins_at_once()) && (turn.always || given == 0);
         if !due || passed.exchanges.len() >= EXCHANGES {
             return None;
         }
@@ -237,8 +237,7 @@ impl Script {
         }
         let of_requests = |turn: &&Turn| !turn.fault.as_ref().is_some_and(Fault::is_before_requests);
         let scripted = self.case.answers.iter().filter(of_requests).nth(before).cloned();
-        let endless =
-            || self.case.answers.iter().filter(of_requests).next_back().filter(|turn| turn.always).cloned();
+        let endless = || self.case.answers.iter().rfind(of_requests).filter(|turn| turn.always).cloned();
         scripted.or_else(endless).unwrap_or_else(good)
     }
 

@@ -235,7 +235,7 @@ pub(super) enum ContractCommand {
     /// Print a case as JSON
     Show(Show),
     /// Run the cases over real mutual TLS, against the client of this project or your own (--exec)
-    Run(Run),
+    Run(Box<Run>),
     /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
     Sabotage(Sabotage),
     /// Print a JSON Schema
