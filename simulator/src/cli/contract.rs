@@ -5,6 +5,7 @@ mod progress;
 mod props;
 mod reports;
 mod sabotage;
+mod serve;
 mod shim;
 mod stage;
 mod waivers;
@@ -37,6 +38,7 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
         ContractCommand::List => list(&catalogue()?),
         ContractCommand::Show(args) => show(&catalogue()?, &args),
         ContractCommand::Run(args) => run_suite(&catalogue()?, &args),
+        ContractCommand::Serve(args) => serve::run(&catalogue()?, &args),
         ContractCommand::Sabotage(args) => sabotage::run(&catalogue()?, &args),
         ContractCommand::Schema(args) => {
             print(match args.of {
@@ -78,13 +80,7 @@ fn show(catalogue: &Catalogue, args: &Show) -> Result<(), Failure> {
 fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let matrix = Matrix::new(catalogue.cells(), catalogue.cases());
     let all = catalogue.cases().len();
-    let filter = args.filter.as_deref().unwrap_or_default();
-    let planned: Vec<Case> =
-        catalogue.cases().iter().filter(|case| case.id.contains(filter)).cloned().collect();
-    if planned.is_empty() {
-        let error = format!("--filter {filter}: no case id contains it").into();
-        return Err(Failure { exit: Exit::NothingRan, error });
-    }
+    let planned = picked(catalogue, args.filter.as_deref())?;
     // A part of the cases covers a part of the cells, which is no gap.
     let whole = planned.len() == all;
     let mut gaps = matrix.gaps();
@@ -129,6 +125,18 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     waivers::gate(report.stale().count())?;
     gate(if whole { gaps.len() } else { 0 })?;
     witness
+}
+
+/// The cases whose id contains a text; all of them without one.
+fn picked(catalogue: &Catalogue, filter: Option<&str>) -> Result<Vec<Case>, Failure> {
+    let filter = filter.unwrap_or_default();
+    let picked: Vec<Case> =
+        catalogue.cases().iter().filter(|case| case.id.contains(filter)).cloned().collect();
+    if picked.is_empty() {
+        let error = format!("--filter {filter}: no case id contains it").into();
+        return Err(Failure { exit: Exit::NothingRan, error });
+    }
+    Ok(picked)
 }
 
 /// The pretend world of a run is made for it and goes with it.
