@@ -75,7 +75,7 @@ pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError,
 pub use stage::{Exchange, Forge, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
-pub use verdict::{Verdict, judge_case};
+pub use verdict::{Verdict, WireVerdict, judge_case, judge_wire};
 pub use waivers::{Day, Waived, Waiver, Waivers};
 pub use yaml::{FileError, YamlFault};
 

@@ -146,6 +146,9 @@ impl Stage {
 }
 
 impl Play {
+    /// Requests and connections that are answered; whoever makes more is cut off.
+    pub const MOST: usize = script::EXCHANGES;
+
     /// Where D1 listens in this case.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -157,6 +160,17 @@ impl Play {
     pub async fn exchanges(&self) -> Vec<Exchange> {
         self.script.rest(SILENCE).await;
         self.script.exchanges()
+    }
+
+    /// What has passed until now, and what is just passing.
+    #[must_use]
+    pub fn so_far(&self) -> Vec<Exchange> {
+        self.script.exchanges()
+    }
+
+    /// Waits until more than `seen` exchanges have passed and none is just passing, and gives all that have.
+    pub async fn beyond(&self, seen: usize) -> Vec<Exchange> {
+        self.script.beyond(seen).await
     }
 }
 

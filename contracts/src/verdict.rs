@@ -1,5 +1,7 @@
 //! Judging one case: what the server saw and what the client told, against what the case expects. Pure.
 
+use std::ops::RangeInclusive;
+
 use crate::cases::{Case, Count, Ending, Expectation, Outcome, Retryable};
 use crate::stage::Exchange;
 use crate::subject::Told;
@@ -47,6 +49,25 @@ pub fn judge_case(case: &Case, exchanges: &[Exchange], told: &Told) -> Verdict {
         reported: reported(case, told),
         behaved: behaved(case, exchanges, told),
     }
+}
+
+/// The two witnesses that need no report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireVerdict {
+    /// As in [`Verdict`].
+    pub served: Result<(), String>,
+    /// As in [`Verdict`], for any of the endings that are right, and without the pauses: those are the client's to tell.
+    pub behaved: Result<(), String>,
+}
+
+/// Judges what can be judged of a case when nobody reports what the client made of it.
+#[must_use]
+pub fn judge_wire(case: &Case, exchanges: &[Exchange]) -> WireVerdict {
+    let expect = &case.expect;
+    let attempts: Vec<Count> =
+        expect.endings().map(|ending| ending.attempts.unwrap_or(expect.attempts)).collect();
+    let others = 0..=usize::from(case.operation() == "getAccessToken");
+    WireVerdict { served: served(case, exchanges), behaved: on_the_wire(case, exchanges, others, &attempts) }
 }
 
 fn served(case: &Case, exchanges: &[Exchange]) -> Result<(), String> {
@@ -125,20 +146,36 @@ fn attempts_of(expect: &Expectation, told: &Told) -> Count {
 }
 
 fn behaved(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), String> {
+    let expect = &case.expect;
+    let others = usize::from(case.operation() == "getAccessToken" && told.outcome == Outcome::Ok);
+    on_the_wire(case, exchanges, others..=others, &[attempts_of(expect, told)])?;
+    if told.waited_ms < expect.waits_at_least_ms {
+        let (wanted, waited) = (expect.waits_at_least_ms, told.waited_ms);
+        return Err(format!("expected a pause of {wanted} ms at least, waited {waited} ms"));
+    }
+    Ok(())
+}
+
+/// What the requests say by themselves. `others`: how many there may be of operations that the case is not about;
+/// `attempts`: how many of its own, any of these.
+fn on_the_wire(
+    case: &Case,
+    exchanges: &[Exchange],
+    others: RangeInclusive<usize>,
+    attempts: &[Count],
+) -> Result<(), String> {
     let count = |operation: &str| {
         let of = exchanges.iter().filter(|one| one.operation == operation && !one.is_connection()).count();
         u32::try_from(of).unwrap_or(u32::MAX)
     };
-    let expect = &case.expect;
     if let Some(fault) = exchanges.iter().flat_map(|one| &one.request_faults).next() {
         return Err(format!("a request is against the contract: {fault}"));
     }
     // Of other operations there is the call that an access token was wanted for, and nothing else.
     let own = [case.operation(), "getAccessToken"];
-    let others = exchanges.iter().filter(|one| !own.contains(&one.operation.as_str())).count();
-    let wanted = usize::from(case.operation() == "getAccessToken" && told.outcome == Outcome::Ok);
-    if others != wanted {
-        return Err(format!("expected {wanted} requests of other operations, saw {others}"));
+    let strange = exchanges.iter().filter(|one| !own.contains(&one.operation.as_str())).count();
+    if !others.contains(&strange) {
+        return Err(format!("expected {} requests of other operations, saw {strange}", others.end()));
     }
     let connections = exchanges.iter().filter(|one| one.is_connection()).count();
     if connections > CONNECTIONS {
@@ -146,19 +183,18 @@ fn behaved(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), Strin
             "expected at most {CONNECTIONS} connections that come to nothing, saw {connections}"
         ));
     }
-    let (attempts, wanted) = (count(case.operation()), attempts_of(expect, told));
-    if !wanted.holds(attempts) {
-        return Err(format!("expected {wanted} requests of {}, saw {attempts}", case.operation()));
+    let made = count(case.operation());
+    if !attempts.iter().any(|wanted| wanted.holds(made)) {
+        let mut wanted: Vec<String> = attempts.iter().map(ToString::to_string).collect();
+        wanted.dedup();
+        let wanted = wanted.join(" or ");
+        return Err(format!("expected {wanted} requests of {}, saw {made}", case.operation()));
     }
-    if let Some(wanted) = expect.access_tokens {
+    if let Some(wanted) = case.expect.access_tokens {
         let asked = count("getAccessToken");
         if !wanted.holds(asked) {
             return Err(format!("expected {wanted} requests for an access token, saw {asked}"));
         }
-    }
-    if told.waited_ms < expect.waits_at_least_ms {
-        let (wanted, waited) = (expect.waits_at_least_ms, told.waited_ms);
-        return Err(format!("expected a pause of {wanted} ms at least, waited {waited} ms"));
     }
     Ok(())
 }
@@ -227,6 +263,30 @@ mod tests {
         assert!(with(&["a fault"], &[], &[]).is_err());
         assert!(with(&[], &[], &["a fault"]).is_err());
         assert!(judge_case(&case, &[], &told(Outcome::Ok)).served.is_err());
+    }
+
+    #[test]
+    fn without_a_report_any_number_of_requests_is_right_that_goes_with_a_right_ending() {
+        let mut case = literal("inbound/createToken/403/FORBIDDEN/not-ours");
+        let mut seen = vec![exchange("getAccessToken", 200, "{}", &[])];
+        let verdict = judge_wire(&case, &seen);
+        assert!(verdict.served.is_err_and(|fault| fault.contains("never asked for")));
+        assert!(verdict.behaved.is_err_and(|fault| fault.contains("saw 0")));
+        seen.push(exchange("createToken", 403, r#"{"errorCode": "FORBIDDEN"}"#, &[]));
+        assert_eq!(judge_wire(&case, &seen), WireVerdict { served: Ok(()), behaved: Ok(()) });
+        seen.push(exchange("createToken", 403, r#"{"errorCode": "FORBIDDEN"}"#, &[]));
+        let again = judge_wire(&case, &seen).behaved;
+        assert_eq!(again, Err("expected 1 requests of createToken, saw 2".to_owned()));
+        let other = Ending {
+            outcome: Outcome::NoAnswer,
+            retryable: Retryable::Never,
+            ambiguous: true,
+            attempts: Some(Count::Exactly(2)),
+        };
+        case.expect.or.push(other);
+        assert_eq!(judge_wire(&case, &seen).behaved, Ok(()));
+        seen[2].request_faults.push("a fault".to_owned());
+        assert!(judge_wire(&case, &seen).behaved.is_err_and(|fault| fault.ends_with("a fault")));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::cases::{Case, ConnectionFault, Disguise, Fault, TlsFault, Turn};
 use crate::operation::Operation;
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
-const EXCHANGES: usize = 64;
+pub(super) const EXCHANGES: usize = 64;
 
 /// A case that is being played.
 pub(super) struct Script {
@@ -26,9 +26,16 @@ pub(super) struct Script {
     case: Case,
     origin: String,
     passed: Mutex<Passed>,
-    /// Answers that are being written.
-    under_way: watch::Sender<usize>,
+    traffic: watch::Sender<Traffic>,
     port: watch::Sender<Port>,
+}
+
+/// How much has passed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Traffic {
+    exchanges: usize,
+    /// Answers that are being written.
+    under_way: usize,
 }
 
 /// Whether the server listens.
@@ -64,7 +71,7 @@ impl Script {
             case,
             origin: origin.to_owned(),
             passed: Mutex::default(),
-            under_way: watch::Sender::default(),
+            traffic: watch::Sender::default(),
             port: watch::Sender::new(Port::Open),
         }
     }
@@ -79,7 +86,19 @@ impl Script {
 
     /// Waits until no answer is under way. One that is stuck, and the server's end, are seen in `written`.
     pub(super) async fn rest(&self, most: Duration) {
-        let _ = timeout(most, self.under_way.subscribe().wait_for(|count| *count == 0)).await;
+        let quiet = |traffic: &Traffic| traffic.under_way == 0;
+        let _ = timeout(most, self.traffic.subscribe().wait_for(quiet)).await;
+    }
+
+    /// Waits until no answer is under way and there are more than `seen` exchanges, and gives all that are over.
+    pub(super) async fn beyond(&self, seen: usize) -> Vec<Exchange> {
+        let mut traffic = self.traffic.subscribe();
+        let more = |traffic: &Traffic| traffic.under_way == 0 && traffic.exchanges > seen;
+        // The sender lives as long as this script. What comes back holds a lock, and must not outlive this.
+        let over = traffic.wait_for(more).await.map_or(seen, |traffic| traffic.exchanges);
+        let mut exchanges = self.exchanges();
+        exchanges.truncate(over);
+        exchanges
     }
 
     pub(super) fn tls(&self, fault: Option<TlsFault>) -> Arc<ServerConfig> {
@@ -88,12 +107,12 @@ impl Script {
     }
 
     /// Whether the case is about the token endpoint, so that its faults befall the first connection already.
-    fn befalls_the_first(&self) -> bool {
+    fn begins_at_once(&self) -> bool {
         self.case.operation() == "getAccessToken"
     }
 
     pub(super) fn refuses_the_first(&self) -> bool {
-        let refuses = refuses(&self.case) && self.befalls_the_first();
+        let refuses = refuses(&self.case) && self.begins_at_once();
         if refuses {
             self.note_given(&mut self.lock(), Fault::Connection(ConnectionFault::Refused).to_string());
         }
@@ -126,7 +145,7 @@ impl Script {
         let turn = self.before_requests()?;
         let mut passed = self.lock();
         let given = passed.exchanges.iter().filter(|one| one.is_connection()).count();
-        let due = (passed.token_given || self.befalls_the_first()) && (turn.always || given == 0);
+        let due = (passed.token_given || self.begins_at_once()) && (turn.always || given == 0);
         if !due || passed.exchanges.len() >= EXCHANGES {
             return None;
         }
@@ -140,19 +159,28 @@ impl Script {
     }
 
     fn note_given(&self, passed: &mut Passed, fault: String) {
-        passed.exchanges.push(Exchange {
-            operation: self.case.operation().to_owned(),
-            fault: Some(fault),
-            written: true,
-            ..Exchange::nothing()
-        });
+        let operation = self.case.operation().to_owned();
+        self.note(
+            passed,
+            Exchange { operation, fault: Some(fault), written: true, ..Exchange::nothing() },
+            0,
+        );
     }
 
     /// What cannot be answered is a fault of the client all the same.
     pub(super) fn note_no_request(&self) {
         let fault = "request: expected a whole one of HTTP/1.1, with content-length and not pipelined";
         let request_faults = vec![fault.to_owned()];
-        self.lock().exchanges.push(Exchange { request_faults, ..Exchange::nothing() });
+        self.note(&mut self.lock(), Exchange { request_faults, ..Exchange::nothing() }, 0);
+    }
+
+    /// `under_way`: answers of it that are still to be written.
+    fn note(&self, passed: &mut Passed, exchange: Exchange, under_way: usize) {
+        passed.exchanges.push(exchange);
+        self.traffic.send_modify(|traffic| {
+            traffic.exchanges = passed.exchanges.len();
+            traffic.under_way += under_way;
+        });
     }
 
     /// A peer that would have waited on a silent connection for ever.
@@ -178,7 +206,7 @@ impl Script {
                 "answer: expected to be left before its end, which never comes; the client has no bound";
             exchange.request_faults.push(fault.to_owned());
         }
-        self.under_way.send_modify(|count| *count -= 1);
+        self.traffic.send_modify(|traffic| traffic.under_way -= 1);
     }
 
     /// Takes the next turn for a request. Nothing if there were too many.
@@ -216,7 +244,7 @@ impl Script {
         let sent = place.sent(&turn, headers, body);
         let shown = self.stage.known.exchange(request, matched, &sent.headers, &sent.body);
         let number = passed.exchanges.len();
-        passed.exchanges.push(Exchange {
+        let exchange = Exchange {
             operation: operation.clone(),
             method: request.method.clone(),
             request_faults,
@@ -226,8 +254,8 @@ impl Script {
             fault,
             written: false,
             shown,
-        });
-        self.under_way.send_modify(|count| *count += 1);
+        };
+        self.note(&mut passed, exchange, 1);
         let closes_the_port = issues && refuses(&self.case);
         if closes_the_port {
             self.note_given(&mut passed, Fault::Connection(ConnectionFault::Refused).to_string());

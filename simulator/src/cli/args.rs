@@ -236,6 +236,8 @@ pub(super) enum ContractCommand {
     Show(Show),
     /// Run the cases over real mutual TLS, against the client of this project or your own (--exec)
     Run(Box<Run>),
+    /// Serve cases for a client that you run by hand, each at an address of its own, and print what comes, until Ctrl-C
+    Serve(ServeCases),
     /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
     Sabotage(Sabotage),
     /// Print a JSON Schema
@@ -333,6 +335,16 @@ pub(super) struct Run {
     /// Colours in the matrix: auto for a terminal without NO_COLOR
     #[arg(long, value_enum, value_name = "auto|always|never", default_value = "auto")]
     pub(super) color: ColorWhen,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeCases {
+    /// Serve only the cases whose id contains this; at most 100 are served at once
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+    /// The sandbox folder whose certificates and keys D1 and the client have
+    #[arg(long, value_name = "DIR", default_value = "d1-sandbox")]
+    pub(super) sandbox: PathBuf,
 }
 
 /// Where the reports of a run go.

@@ -9,6 +9,7 @@ mod props;
 mod receiver;
 mod reports;
 mod sabotage;
+mod serve;
 mod shim;
 mod stage;
 mod waivers;
@@ -49,6 +50,7 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
         ContractCommand::Run(args) if args.receiver.is_some() => receiver::run(&of_receivers()?, &args),
         ContractCommand::Run(args) => run_suite(&catalogue()?, &args),
         ContractCommand::Sabotage(args) if args.receiver => receiver::sabotage(&of_receivers()?, &args),
+        ContractCommand::Serve(args) => serve::run(&catalogue()?, &args),
         ContractCommand::Sabotage(args) => sabotage::run(&catalogue()?, &args),
         ContractCommand::Schema(args) => {
             print(match args.of {
@@ -99,12 +101,7 @@ fn show(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Show) -> Re
 fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let matrix = Matrix::new(catalogue.cells(), catalogue.cases());
     let all = catalogue.cases().len();
-    let filter = args.filter.as_deref().unwrap_or_default();
-    let planned: Vec<Case> =
-        catalogue.cases().iter().filter(|case| case.id.contains(filter)).cloned().collect();
-    if planned.is_empty() {
-        return Err(nothing_to_run(filter));
-    }
+    let planned = picked(catalogue, args.filter.as_deref())?;
     // A part of the cases covers a part of the cells, which is no gap.
     let whole = planned.len() == all;
     let mut gaps = matrix.gaps();
@@ -153,6 +150,17 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
 
 fn nothing_to_run(filter: &str) -> Failure {
     Failure { exit: Exit::NothingRan, error: format!("--filter {filter}: no case id contains it").into() }
+}
+
+/// The cases whose id contains a text; all of them without one.
+fn picked(catalogue: &Catalogue, filter: Option<&str>) -> Result<Vec<Case>, Failure> {
+    let filter = filter.unwrap_or_default();
+    let picked: Vec<Case> =
+        catalogue.cases().iter().filter(|case| case.id.contains(filter)).cloned().collect();
+    if picked.is_empty() {
+        return Err(nothing_to_run(filter));
+    }
+    Ok(picked)
 }
 
 /// The pretend world of a run is made for it and goes with it.

@@ -299,7 +299,7 @@ fn stage() -> (Runtime, std::cell::RefCell<Stage>) {
 #[test]
 fn any_scenario_goes_as_the_model_says() {
     let (runtime, stage) = stage();
-    let config = ProptestConfig { cases: 12, max_shrink_iters: 200, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() };
     let gone = TestRunner::new(config).run(&scenario::any_scenario(), |scenario| {
         let played = runtime.block_on(stage.borrow_mut().play(&scenario, Model::default()));
         played.map_err(TestCaseError::fail)
