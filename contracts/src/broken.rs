@@ -5,9 +5,13 @@ mod answer;
 mod attempts;
 mod body;
 mod breaks;
+mod receiver;
+mod receiver_breaks;
+mod receiver_desk;
+mod receiver_store;
 mod request;
 mod trust;
-mod wire;
+pub(crate) mod wire;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -19,6 +23,8 @@ use crate::stage::{Now, Open, Seal};
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
 pub use breaks::Break;
+pub use receiver::{BrokenReceiver, ReceiverProps};
+pub use receiver_breaks::ReceiverBreak;
 
 /// Makes an assertion for the gateway under test that is good now.
 pub type Sign = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;

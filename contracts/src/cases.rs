@@ -3,7 +3,7 @@
 
 mod derived;
 mod fault;
-mod load;
+pub(crate) mod load;
 mod sense;
 mod transport;
 

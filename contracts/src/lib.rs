@@ -33,6 +33,7 @@ mod json;
 mod judge;
 mod matrix;
 mod operation;
+mod receiver;
 mod report;
 mod runner;
 mod sabotage;
@@ -46,7 +47,7 @@ mod waivers;
 mod yaml;
 
 pub use agreement::{Disagreement, disagreements};
-pub use broken::{Break, BrokenClient, Props, Sign};
+pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Fault as AnswerFault,
     GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
@@ -60,10 +61,17 @@ pub use fault::Fault;
 pub use judge::{Contract, Matched, inbound, outbound};
 pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
+pub use receiver::{
+    Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found,
+    GatewayKey, KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
+    ReceiverCredentials, ReceiverKills, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs,
+    TokenRef, Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
+    run_receiver_case, run_receiver_cases, sabotage_receivers,
+};
 pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
-pub use shim::{CommandError, Limits, Shim, ShimCommand, ShimError, ShimFiles};
+pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Forge, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};

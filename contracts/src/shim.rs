@@ -2,6 +2,7 @@
 //! line (see `shims/PROTOCOL.md`). Whatever such a program does is a failed case at worst, and ends in time.
 
 mod message;
+mod probe;
 mod process;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::runner::{Ran, RunError, run_cases};
 use crate::stage::Stage;
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use message::Hello;
+pub use probe::ProbeCommand;
 use process::{Loss, Process};
 
 /// Calls that a shim with the feature `parallel` is asked for at once.

@@ -3,7 +3,7 @@
 mod bearers;
 mod delivery;
 mod fault;
-mod http;
+pub(crate) mod http;
 mod script;
 mod shown;
 

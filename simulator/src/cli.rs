@@ -14,7 +14,10 @@ mod pki;
 mod reference;
 mod serve;
 
-pub use contract::{OwnClient, contract_props, contract_stage};
+pub use contract::{
+    OwnClient, OwnReceiver, broken_receiver_props, contract_props, contract_stage, own_d1_props,
+    receiver_d1_props,
+};
 pub use exit::Exit;
 
 use std::error::Error;

@@ -85,6 +85,11 @@ impl Config {
         Some(receiver.url.as_str().trim_end_matches('/').to_owned())
     }
 
+    /// The receiver of the first gateway.
+    pub(crate) fn first_receiver(&self) -> Option<&ReceiverConfig> {
+        self.gateways.first()?.receiver.as_ref()
+    }
+
     /// How the owner of a certificate is told.
     pub(crate) fn identify(&self) -> Identify {
         Identify {

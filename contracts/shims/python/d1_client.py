@@ -7,6 +7,9 @@ asks, and says of a failure whether the caller may try again and whether D1 may 
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3
@@ -17,7 +20,7 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ATTEMPTS = 4
 LONGEST_WAIT = 30
 LONGEST_BODY = 1024 * 1024
-CONNECT_TIMEOUT, READ_TIMEOUT = 5, 10
+ATTEMPT_TIMEOUT = 10
 # A bearer is not used in its last seconds, lest it ends on the way.
 SKEW = 30
 
@@ -36,7 +39,9 @@ class Failed(Exception):
 class Client:
     """A gateway's connection to D1. Not to be shared between threads."""
 
-    def __init__(self, url, gateway, *, ca, certificate, key, assertion_key, assertion_kid, d1_jwk, own_jwk):
+    def __init__(
+        self, url, gateway, *, ca, certificate, key, assertion_key, assertion_kid, d1_jwk, own_jwk, attempt_timeout=ATTEMPT_TIMEOUT
+    ):
         self.operations = f"{url}/ecom/v1/merchant-gateways/{gateway}"
         self.token_url, self.gateway = f"{url}/authz/v1/oauth2/token", gateway
         self.http = requests.Session()
@@ -44,6 +49,7 @@ class Client:
         self.http.verify, self.http.cert = ca, (certificate, key)
         self.signer, self.signer_kid = jwk.JWK.from_pem(_read(assertion_key)), assertion_kid
         self.d1_key, self.own_key = jwk.JWK.from_json(_read(d1_jwk)), jwk.JWK.from_json(_read(own_jwk))
+        self.attempt_timeout = attempt_timeout
         self.bearer, self.bearer_ends = None, 0.0
         self.waited = 0.0  # seconds between attempts, in all
 
@@ -121,10 +127,9 @@ class Client:
         # Nothing can be concluded of a creation whose answer is lost; all else may be done again.
         doubt = {"ambiguous": creates, "retryable": "never" if creates else "safe", "again": not creates}
         try:
-            times = (CONNECT_TIMEOUT, READ_TIMEOUT)
-            answer = self.http.request(method, url, json=body, headers=headers, timeout=times, allow_redirects=False, stream=True)
-            with answer:
-                content = answer.raw.read(LONGEST_BODY + 1, decode_content=True)
+            answer, content = self._in_time(method, url, body, headers)
+        except TimeoutError as error:
+            raise Failed("no_answer", **doubt) from error
         except requests.exceptions.SSLError as error:
             raise Failed("no_answer") from error
         except requests.exceptions.ConnectionError as error:
@@ -133,12 +138,33 @@ class Client:
             raise Failed("no_answer", **doubt) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise Failed("no_answer", **doubt) from error
+        if answer.status_code < 200 or not _has_clear_end(answer):
+            raise Failed("no_answer", **doubt)
         if not 200 <= answer.status_code < 300:
             raise _refused(answer, content, creates)
         try:
             return self._understood(answer.status_code, content, needs)
         except (ValueError, KeyError, TypeError, JWException) as error:
             raise Failed("unreadable", **doubt) from error
+
+    def _in_time(self, method, url, body, headers):
+        """One request, and an end to it: the times of requests are those between two bytes, so that a slow peer has none."""
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                return pool.submit(self._send, method, url, body, headers).result(self.attempt_timeout)
+            except FutureTimeoutError as error:
+                raise TimeoutError from error
+            finally:
+                pool.shutdown(wait=False)
+
+    def _send(self, method, url, body, headers):
+        times = (self.attempt_timeout, self.attempt_timeout)
+        answer = self.http.request(method, url, json=body, headers=headers, timeout=times, allow_redirects=False, stream=True)
+        with answer:
+            content = answer.raw.read(LONGEST_BODY + 1, decode_content=True)
+        # urllib3 does not see bytes that stand behind an answer, and would take them for the next one.
+        self.http.close()
+        return answer, content
 
     def _understood(self, status, content, needs):
         """The members of a good answer, those inside a JWE among them."""
@@ -194,8 +220,19 @@ def _refused(answer, content, creates):
 
 
 def _retry_after(text):
-    """Seconds; nothing for a date or anything else, which our own pause stands for."""
-    return min(int(text), 86_400) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+    """Seconds, of a number or a date; nothing for anything else, which our own pause stands for."""
+    if text and text.isascii() and text.isdigit() and len(text) < 10:
+        return min(int(text), 86_400)
+    try:
+        until = parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(max(until - time.time(), 0), 86_400)
+
+
+def _has_clear_end(answer):
+    """Whether the body has a length or chunks: one that ends with the connection may have been cut off on the way."""
+    return answer.status_code == 204 or "content-length" in answer.headers or answer.raw.chunked
 
 
 def _never_connected(error):

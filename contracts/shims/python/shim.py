@@ -31,7 +31,7 @@ def answer(call):
     files = call["files"]
     client = Client(
         call["base_url"], call["gateway"], ca=files["ca"], certificate=files["client_certificate"], key=files["client_key"],
-        assertion_key=files["assertion_key"], assertion_kid=files["assertion_kid"], d1_jwk=files["d1_jwk"], own_jwk=files["own_jwk"],
+        attempt_timeout=call["attempt_timeout_ms"] / 1000, assertion_key=files["assertion_key"], assertion_kid=files["assertion_kid"], d1_jwk=files["d1_jwk"], own_jwk=files["own_jwk"],
     )
     told = {"id": call["id"], "outcome": "ok", "retryable": "never", "ambiguous": False}
     try:

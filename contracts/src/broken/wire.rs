@@ -21,14 +21,14 @@ const HEADERS: usize = 64;
 
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
@@ -105,7 +105,7 @@ async fn read_reply(stream: &mut (impl AsyncRead + Unpin), broken: Option<Break>
 
 /// The head and its length; `Some(None)` if it is not whole yet, nothing if it is none.
 #[expect(clippy::option_option, reason = "no head, no whole head and a head are three things")]
-fn parse_head(bytes: &[u8]) -> Option<Option<(Reply, usize)>> {
+pub(crate) fn parse_head(bytes: &[u8]) -> Option<Option<(Reply, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     match head.parse(bytes).ok()? {

@@ -163,6 +163,8 @@ pub enum Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
+    /// It does not: the answer has a clear end, and the next request may come on the same connection.
+    Keep,
     /// As TLS wants it.
     Close,
     /// Without TLS's own end: somebody on the way may have cut it off.

@@ -12,7 +12,7 @@ use super::{Case, Turn};
 use crate::yaml::{FileError, parse, text_of};
 
 /// The deepest folder below the cases.
-const DEPTH: usize = 4;
+pub(crate) const DEPTH: usize = 4;
 /// Files of cases in one folder and those below it.
 const FILES: usize = 1000;
 /// The file that holds no cases, but the answers that end scripts.
@@ -20,7 +20,7 @@ const GOOD: &str = "good.yaml";
 /// The file of the faults that these can meet.
 pub(super) const FAULTS: &str = "transport.yaml";
 /// The folder of what receivers are shown, which is read elsewhere.
-const OF_RECEIVERS: &str = "outbound";
+pub(crate) const OF_RECEIVERS: &str = "outbound";
 
 /// Why cases cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +121,8 @@ pub fn cases_in(folder: &Path) -> Result<Vec<Case>, CaseError> {
     Ok(cases)
 }
 
-fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), FileError> {
+/// The files of cases in a folder and its folders.
+pub(crate) fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), FileError> {
     let fault = |source| FileError::Io { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(fault)? {
         let path = entry.map_err(fault)?.path();

@@ -71,7 +71,7 @@ struct Open {
 }
 
 /// The process, and all that it started.
-struct Group(Child);
+pub(super) struct Group(pub(super) Child);
 
 impl Drop for Group {
     fn drop(&mut self) {

@@ -60,7 +60,8 @@ pub(super) async fn deliver(stream: &mut Stream, steps: Vec<Step>, then: Then) -
     let mut delivered = Delivered::Whole;
     for step in steps {
         let endless = matches!(step, Step::Endless(_));
-        let outlasts = endless || matches!(step, Step::Drip(_) | Step::Wait(_));
+        // Nor need anyone take a great many of the same bytes.
+        let outlasts = endless || matches!(step, Step::Drip(_) | Step::Wait(_) | Step::Repeat(..));
         if take(stream, step).await.is_err() {
             return if outlasts { Delivered::Whole } else { Delivered::Partly };
         }

@@ -14,26 +14,34 @@ const HEADERS: usize = 64;
 
 /// A whole request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// Bytes that are no request, or no whole one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoRequest;
+pub(crate) struct NoRequest;
 
 /// The next request of a connection; nothing if the peer has gone between two requests.
-pub(super) async fn read_request(
+pub(crate) async fn read_request(
     stream: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<Request>, NoRequest> {
+    read_request_within(stream, BODY_BYTES).await
+}
+
+/// The same with another bound for the body.
+pub(crate) async fn read_request_within(
+    stream: &mut (impl AsyncRead + Unpin),
+    body_bytes: usize,
 ) -> Result<Option<Request>, NoRequest> {
     let mut bytes = Vec::new();
     let (mut request, used) = loop {
@@ -53,7 +61,7 @@ pub(super) async fn read_request(
     };
     let length = match (request.header("content-length"), request.header("transfer-encoding")) {
         (Some(length), None) => {
-            length.parse().ok().filter(|length| *length <= BODY_BYTES).ok_or(NoRequest)?
+            length.parse().ok().filter(|length| *length <= body_bytes).ok_or(NoRequest)?
         }
         (None, None) => 0,
         // Chunked requests are legal, but no client needs them for bodies of this size.
@@ -90,7 +98,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, NoRequest> {
 }
 
 /// The bytes of an answer.
-pub(super) fn answer(status: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {status} \r\n");
     for (name, value) in headers {
         // Writing to a String does not fail.

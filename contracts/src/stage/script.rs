@@ -377,6 +377,7 @@ fn pieces_of(pieces: &[Piece], status: u16, body: &[u8]) -> (Vec<Step>, Then) {
             Piece::Repeat { text, times } => steps.push(Step::Repeat(filled(text), *times)),
             Piece::Endless(text) => steps.push(Step::Endless(filled(text))),
             Piece::Drip(text) => steps.push(Step::Drip(filled(text))),
+            Piece::End(End::Keep) => then = Then::Keep,
             Piece::End(End::Close) => then = Then::Close,
             Piece::End(End::Cut) => then = Then::Cut,
             Piece::End(End::Reset) => then = Then::Reset,

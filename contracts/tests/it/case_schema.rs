@@ -232,6 +232,7 @@ fn every_fault_is_in_the_schema_with_all_its_words() {
             Piece::Repeat { text: text(), times: 3 },
             Piece::Endless(text()),
             Piece::Drip(text()),
+            Piece::End(End::Keep),
             Piece::End(End::Close),
             Piece::End(End::Cut),
             Piece::End(End::Reset),

@@ -235,7 +235,7 @@ pub(super) enum ContractCommand {
     /// Print a case as JSON
     Show(Show),
     /// Run the cases over real mutual TLS, against the client of this project or your own (--exec)
-    Run(Run),
+    Run(Box<Run>),
     /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
     Sabotage(Sabotage),
     /// Print a JSON Schema
@@ -266,6 +266,9 @@ pub(super) enum SchemaOf {
 
 #[derive(Debug, Args)]
 pub(super) struct Sabotage {
+    /// Run the cases of receivers against receivers that are broken on purpose instead
+    #[arg(long)]
+    pub(super) receiver: bool,
     /// Write the kill matrix as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
@@ -278,12 +281,40 @@ pub(super) struct Show {
     pub(super) id: String,
 }
 
+/// Which receiver is run against.
+#[derive(Debug, Clone)]
+pub(super) enum ReceiverTarget {
+    /// That of the client crate, in process.
+    Own,
+    /// Somebody's.
+    At(d1_contracts::ReceiverUrl),
+}
+
+impl std::str::FromStr for ReceiverTarget {
+    type Err = d1_contracts::UrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "self" { Ok(Self::Own) } else { text.parse().map(Self::At) }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// Run them against the client behind this program instead, which is told of each call on stdin and tells on stdout
     /// what came of it (contracts/shims/PROTOCOL.md); words and quotes as in a shell, nothing is expanded
     #[arg(long, value_name = "COMMAND")]
     pub(super) exec: Option<d1_contracts::ShimCommand>,
+    /// Play D1's side of notifications instead, against the receiver of this project (self) or the one at this URL
+    #[arg(long, value_name = "self|URL", conflicts_with_all = ["exec", "kills", "known_failing", "exempt"])]
+    pub(super) receiver: Option<ReceiverTarget>,
+    /// The sandbox folder whose certificates and keys D1 shows to that receiver; with the client credentials of its
+    /// sandbox.yaml (gateways[0].receiver.oauth), if there are some
+    #[arg(long, value_name = "DIR", default_value = "d1-sandbox", requires = "receiver")]
+    pub(super) sandbox: PathBuf,
+    /// A program that tells what the receiver knows of a token (contracts/shims/RECEIVER.md); without it only its answers
+    /// are judged
+    #[arg(long, value_name = "COMMAND", requires = "receiver")]
+    pub(super) probe: Option<d1_contracts::ShimCommand>,
     /// Run only the cases whose id contains this
     #[arg(long, value_name = "TEXT")]
     pub(super) filter: Option<String>,

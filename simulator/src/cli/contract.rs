@@ -1,9 +1,12 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
+mod d1_side;
 mod forge;
 mod own_client;
+mod own_receiver;
 mod progress;
 mod props;
+mod receiver;
 mod reports;
 mod sabotage;
 mod shim;
@@ -16,8 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, Report, RunError, Side,
-    Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase, Report,
+    RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -27,17 +30,25 @@ use crate::clock::{Clock, ClockMode};
 use progress::{Played, Progress, unless_interrupted};
 use reports::{Reports, paint};
 
+/// Cases that are run at once: some of them wait.
+const AT_ONCE: usize = 8;
+
+pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 pub use own_client::OwnClient;
+pub use own_receiver::OwnReceiver;
 pub use props::contract_props;
 pub use stage::contract_stage;
 
 pub(super) fn run(args: Contract) -> Result<(), Failure> {
     let catalogue = || catalogue(args.cases.as_deref());
+    let of_receivers = || receiver::cases(args.cases.as_deref());
     match args.command {
-        ContractCommand::Coverage(args) => coverage(&catalogue()?, &args),
-        ContractCommand::List => list(&catalogue()?),
-        ContractCommand::Show(args) => show(&catalogue()?, &args),
+        ContractCommand::Coverage(args) => coverage(&catalogue()?, &of_receivers()?, &args),
+        ContractCommand::List => list(&catalogue()?, &of_receivers()?),
+        ContractCommand::Show(args) => show(&catalogue()?, &of_receivers()?, &args),
+        ContractCommand::Run(args) if args.receiver.is_some() => receiver::run(&of_receivers()?, &args),
         ContractCommand::Run(args) => run_suite(&catalogue()?, &args),
+        ContractCommand::Sabotage(args) if args.receiver => receiver::sabotage(&of_receivers()?, &args),
         ContractCommand::Sabotage(args) => sabotage::run(&catalogue()?, &args),
         ContractCommand::Schema(args) => {
             print(match args.of {
@@ -49,10 +60,12 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
     }
 }
 
-fn coverage(catalogue: &Catalogue, args: &Coverage) -> Result<(), Failure> {
+fn coverage(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Coverage) -> Result<(), Failure> {
     let mut all = catalogue.cells().to_vec();
     all.extend(documented_cells(&outbound().map_err(Failure::internal)?, Side::Outbound));
-    let matrix = Matrix::new(&all, catalogue.cases());
+    let stand_ins = of_receivers.iter().map(ReceiverCase::stand_in);
+    let cases: Vec<Case> = catalogue.cases().iter().cloned().chain(stand_ins).collect();
+    let matrix = Matrix::new(&all, &cases);
     let mut gaps = matrix.gaps();
     let exempt = waivers::exempt(args.exempt.as_deref(), &all, &mut gaps)?;
     print(format!("{}{}", matrix.text(), exempt.text("exempt")).trim_end());
@@ -60,19 +73,26 @@ fn coverage(catalogue: &Catalogue, args: &Coverage) -> Result<(), Failure> {
     gate(gaps.len())
 }
 
-fn list(catalogue: &Catalogue) -> Result<(), Failure> {
-    for case in catalogue.cases() {
-        print(&format!("{}  {}", case.id, case.why));
+fn list(catalogue: &Catalogue, of_receivers: &[ReceiverCase]) -> Result<(), Failure> {
+    let of_clients = catalogue.cases().iter().map(|case| (&case.id, &case.why));
+    for (id, why) in of_clients.chain(of_receivers.iter().map(|case| (&case.id, &case.why))) {
+        print(&format!("{id}  {why}"));
     }
     Ok(())
 }
 
-fn show(catalogue: &Catalogue, args: &Show) -> Result<(), Failure> {
-    let found = catalogue.cases().iter().find(|case| case.id == args.id);
-    let case = found.ok_or_else(|| {
-        Failure::usage(format!("{}: no such case; `d1sim contract list` prints all ids", args.id))
-    })?;
-    print(&serde_json::to_string_pretty(case).map_err(Failure::internal)?);
+fn show(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Show) -> Result<(), Failure> {
+    let of_client = catalogue.cases().iter().find(|case| case.id == args.id);
+    let of_receiver = of_receivers.iter().find(|case| case.id == args.id);
+    let text = match (of_client, of_receiver) {
+        (Some(case), _) => serde_json::to_string_pretty(case),
+        (None, Some(case)) => serde_json::to_string_pretty(case),
+        (None, None) => {
+            let error = format!("{}: no such case; `d1sim contract list` prints all ids", args.id);
+            return Err(Failure::usage(error));
+        }
+    };
+    print(&text.map_err(Failure::internal)?);
     Ok(())
 }
 
@@ -83,8 +103,7 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let planned: Vec<Case> =
         catalogue.cases().iter().filter(|case| case.id.contains(filter)).cloned().collect();
     if planned.is_empty() {
-        let error = format!("--filter {filter}: no case id contains it").into();
-        return Err(Failure { exit: Exit::NothingRan, error });
+        return Err(nothing_to_run(filter));
     }
     // A part of the cases covers a part of the cells, which is no gap.
     let whole = planned.len() == all;
@@ -132,6 +151,10 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     witness
 }
 
+fn nothing_to_run(filter: &str) -> Failure {
+    Failure { exit: Exit::NothingRan, error: format!("--filter {filter}: no case id contains it").into() }
+}
+
 /// The pretend world of a run is made for it and goes with it.
 fn pretend_world() -> Result<tempfile::TempDir, Failure> {
     let world = tempfile::tempdir().map_err(Failure::internal)?;
@@ -153,7 +176,7 @@ fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<Played, Failur
     let subject: Arc<dyn Subject> = Arc::new(client);
     let progress = Progress::of(cases.len());
     let note = |one: &_| progress.note(one);
-    let run = async { run_cases(stage, cases, &subject, 1, &note).await.map_err(harness) };
+    let run = async { run_cases(stage, cases, &subject, AT_ONCE, &note).await.map_err(harness) };
     let ended = runtime.block_on(unless_interrupted(run));
     Ok(progress.played(name, ended))
 }

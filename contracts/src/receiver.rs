@@ -1,0 +1,29 @@
+//! The receiver suite: D1's side of notifications, played against a receiver, and what it made of them (contract C22 to C27,
+//! C35).
+
+mod case;
+mod jwe;
+mod load;
+mod play;
+mod probe;
+mod report;
+mod sabotage;
+mod side;
+mod url;
+mod verdict;
+mod wire;
+
+pub use case::{
+    Answer as RightAnswer, Certificate, End, PROBED_MEMBERS, Piece, ReceiverCase, Refused, State, Step,
+    TakenAs,
+};
+pub(crate) use jwe::Blind;
+pub use jwe::{GatewayKey, KeyError};
+pub use load::{receiver_cases, receiver_cases_in};
+pub use play::{Came, Delivered, Found, NotRun, ReceiverRan, run_receiver_case, run_receiver_cases};
+pub use probe::{Observer, Probed, TokenRef};
+pub use report::{Aside, receiver_report};
+pub use sabotage::{ReceiverKills, sabotage_receivers};
+pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, Unreachable};
+pub use url::{ReceiverUrl, UrlError};
+pub use verdict::judge_receiver_case;
