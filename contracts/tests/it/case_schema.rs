@@ -250,8 +250,10 @@ fn every_fault_is_in_the_schema_with_all_its_words() {
         .extend([ResetUnread, Unanswered::Reset, Closed, Late, ClosedWhenIdle].map(AnswerFault::Unanswered));
     let (validator, folder) = (validator(), tempfile::tempdir().expect("a folder"));
     for fault in faults {
+        // Before the answer of the cell, since some faults let none be shown.
         let mut case = whole();
-        case.answers[0].fault = Some(fault);
+        let faulty = Turn { fault: Some(fault), always: false, ..case.answers[0].clone() };
+        case.answers.insert(0, faulty);
         let case = serde_json::to_value(case).expect("JSON");
         assert!(validator.is_valid(&json!([case])), "{case}");
         assert_eq!(loads(folder.path(), &case), Ok(()), "{case}");

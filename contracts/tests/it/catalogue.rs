@@ -148,3 +148,33 @@ fn a_case_that_contradicts_the_document_is_no_part_of_a_catalogue() {
         assert!(said.contains(word), "no {word:?} in {said}");
     }
 }
+
+#[test]
+fn a_catalogue_of_faults_is_read_as_strictly_as_cases() {
+    let contract = inbound().expect("the contract");
+    let (folder, _) = copied();
+    let path = folder.path().join("transport.yaml");
+    let good = "- name: x\n  why: A reason that is long enough to be one.\n  source: [C34]\n  fault: {unanswered: reset}\n  ends: in_doubt\n";
+    let read = |text: String| {
+        fs::write(&path, text).expect("written");
+        Catalogue::in_folder(&contract, folder.path()).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(good.to_owned()), Ok(()));
+    for (from, to, wanted) in [
+        ("name: x", "name: x/y z", "full stops"),
+        ("A reason that is long enough to be one.", "So.", "`why`"),
+        ("[C34]", "[]", "`source`"),
+        ("[C34]", "[C99]", "`source`"),
+        ("ends: in_doubt", "attempt_timeout_ms: 0\n  ends: in_doubt", "`attempt_timeout_ms`"),
+        ("ends: in_doubt", "ends: repeated", "`once`"),
+        ("ends: in_doubt", "ends: sometime", "sometime"),
+        ("{unanswered: reset}", "{bytes: [{repeat: {text: aaaa, times: 16000000}}]}", "`repeat`"),
+        ("{unanswered: reset}", "{instead: {status: 999}}", "`status`"),
+        ("{unanswered: reset}", "{instead: {headers: {x: \"a\\r\\nb: c\"}}}", "`headers`"),
+    ] {
+        let said = read(good.replace(from, to)).expect_err(to);
+        assert!(said.starts_with("transport.yaml:") && said.contains(wanted), "{to}: {said}");
+    }
+    let said = read(format!("{good}{good}")).expect_err("twice");
+    assert!(said.starts_with("transport.yaml:6: ") && said.contains("line 1 already"), "{said}");
+}
