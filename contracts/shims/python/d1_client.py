@@ -192,7 +192,7 @@ class Client:
 
     def _open(self, text):
         # Form, header and algorithms are ours to say: jwcrypto would take JSON, and inflate what it is told to.
-        parts = text.split(".")
+        parts = text.split(".") if isinstance(text, str) else []
         if len(parts) != 5 or set(json.loads(base64url_decode(parts[0]))) - {"alg", "enc", "kid", "epk"}:
             raise ValueError("no JWE of D1's form")
         sealed = jwe.JWE(algs=["ECDH-ES", "A256GCM"])
