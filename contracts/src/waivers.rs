@@ -151,13 +151,17 @@ impl Waivers {
             if !all.clone().into_iter().any(|case| one.matches(case)) {
                 waived.stale.push(format!("{at}: no case has such an id; correct it, or take it away"));
             }
-            for (case, passed) in ran.clone().into_iter().filter(|(case, _)| one.matches(case)) {
-                if passed {
-                    waived.stale.push(format!("{at}: {case} passes; take it away"));
-                } else {
-                    waived.entries.insert(case.to_owned(), one.told());
-                }
+            let of_entry = ran.clone().into_iter().filter(|(case, _)| one.matches(case));
+            let (passed, failed): (Vec<_>, Vec<_>) = of_entry.partition(|(_, passed)| *passed);
+            if let Some((case, _)) = passed.first() {
+                let more = match passed.len() - 1 {
+                    0 => String::new(),
+                    more => format!(", and {more} more of its cases"),
+                };
+                let remedy = if failed.is_empty() { "take it away" } else { "narrow it" };
+                waived.stale.push(format!("{at}: {case} passes{more}; {remedy}"));
             }
+            waived.entries.extend(failed.into_iter().map(|(case, _)| (case.to_owned(), one.told())));
         }
         waived
     }
