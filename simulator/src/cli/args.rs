@@ -1,9 +1,16 @@
 //! Commands and options.
 
+mod contract;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(super) use contract::{
+    ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
+    ServeCases, Show,
+};
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.
 #[derive(Debug, Parser)]
@@ -215,164 +222,4 @@ pub(super) struct Open {
     /// The JWE, or an answer with `encryptedData` in it; without it, or with -, from stdin
     #[arg(value_name = "JWE")]
     pub(super) jwe: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Contract {
-    #[command(subcommand)]
-    pub(super) command: ContractCommand,
-    /// Read the cases from this folder instead of those built in
-    #[arg(long, value_name = "DIR", global = true)]
-    pub(super) cases: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ContractCommand {
-    /// Print every cell of the contract with the number of its cases; exit code 2 if one has none
-    Coverage(Coverage),
-    /// Print the id and the reason of every case
-    List,
-    /// Print a case as JSON
-    Show(Show),
-    /// Run the cases over real mutual TLS, against the client of this project or your own (--exec)
-    Run(Box<Run>),
-    /// Serve cases for a client that you run by hand, each at an address of its own, and print what comes, until Ctrl-C
-    Serve(ServeCases),
-    /// Run the cases against clients that are broken on purpose; exit code 6 if one passes them all
-    Sabotage(Sabotage),
-    /// Print a JSON Schema
-    Schema(Schema),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Coverage {
-    /// Cells that may lack a case: a YAML list of {pattern, reason, until}; exit code 5 once an entry is good for nothing
-    #[arg(long, value_name = "FILE")]
-    pub(super) exempt: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Schema {
-    /// Of what
-    #[arg(value_enum, value_name = "case|report")]
-    pub(super) of: SchemaOf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// A file of cases, for --cases
-    Case,
-    /// The report of --json
-    Report,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Sabotage {
-    /// Run the cases of receivers against receivers that are broken on purpose instead
-    #[arg(long)]
-    pub(super) receiver: bool,
-    /// Write the kill matrix as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(super) json: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Show {
-    /// The case
-    #[arg(value_name = "ID")]
-    pub(super) id: String,
-}
-
-/// Which receiver is run against.
-#[derive(Debug, Clone)]
-pub(super) enum ReceiverTarget {
-    /// That of the client crate, in process.
-    Own,
-    /// Somebody's.
-    At(d1_contracts::ReceiverUrl),
-}
-
-impl std::str::FromStr for ReceiverTarget {
-    type Err = d1_contracts::UrlError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "self" { Ok(Self::Own) } else { text.parse().map(Self::At) }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Run {
-    /// Run them against the client behind this program instead, which is told of each call on stdin and tells on stdout
-    /// what came of it (contracts/shims/PROTOCOL.md); words and quotes as in a shell, nothing is expanded
-    #[arg(long, value_name = "COMMAND")]
-    pub(super) exec: Option<d1_contracts::ShimCommand>,
-    /// Play D1's side of notifications instead, against the receiver of this project (self) or the one at this URL
-    #[arg(long, value_name = "self|URL", conflicts_with_all = ["exec", "kills", "known_failing", "exempt"])]
-    pub(super) receiver: Option<ReceiverTarget>,
-    /// The sandbox folder whose certificates and keys D1 shows to that receiver; with the client credentials of its
-    /// sandbox.yaml (gateways[0].receiver.oauth), if there are some
-    #[arg(long, value_name = "DIR", default_value = "d1-sandbox", requires = "receiver")]
-    pub(super) sandbox: PathBuf,
-    /// A program that tells what the receiver knows of a token (contracts/shims/RECEIVER.md); without it only its answers
-    /// are judged
-    #[arg(long, value_name = "COMMAND", requires = "receiver")]
-    pub(super) probe: Option<d1_contracts::ShimCommand>,
-    /// Run only the cases whose id contains this
-    #[arg(long, value_name = "TEXT")]
-    pub(super) filter: Option<String>,
-    /// Also run the cases against every broken client, so that a cell can be proven, not only seen. Takes a while
-    #[arg(long)]
-    pub(super) kills: bool,
-    /// Cases that are known to fail: a YAML list of {pattern, reason, until}, with * for any letters of an id; exit code 5
-    /// if one passes, if a pattern matches no case, or after its last day
-    #[arg(long, value_name = "FILE")]
-    pub(super) known_failing: Option<PathBuf>,
-    /// Cells that may lack a case: a list of the same form, of cells; what is documented may not
-    #[arg(long, value_name = "FILE")]
-    pub(super) exempt: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) reports: ReportFiles,
-    /// Colours in the matrix: auto for a terminal without NO_COLOR
-    #[arg(long, value_enum, value_name = "auto|always|never", default_value = "auto")]
-    pub(super) color: ColorWhen,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ServeCases {
-    /// Serve only the cases whose id contains this; at most 100 are served at once
-    #[arg(long, value_name = "TEXT")]
-    pub(super) filter: Option<String>,
-    /// The sandbox folder whose certificates and keys D1 and the client have
-    #[arg(long, value_name = "DIR", default_value = "d1-sandbox")]
-    pub(super) sandbox: PathBuf,
-}
-
-/// Where the reports of a run go.
-#[derive(Debug, Args)]
-pub(super) struct ReportFiles {
-    /// Write the report as JSON (`d1sim contract schema report` prints its schema)
-    #[arg(long, value_name = "FILE")]
-    pub(super) json: Option<PathBuf>,
-    /// Write the report as JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub(super) junit: Option<PathBuf>,
-    /// Write the report as Markdown, e.g. for the summary of a job
-    #[arg(long, value_name = "FILE")]
-    pub(super) md: Option<PathBuf>,
-    /// Write the report as one HTML page that needs nothing but itself
-    #[arg(long, value_name = "FILE")]
-    pub(super) html: Option<PathBuf>,
-    /// Write all exchanges as HAR 1.2, without what is secret in them
-    #[arg(long, value_name = "FILE")]
-    pub(super) har: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }
