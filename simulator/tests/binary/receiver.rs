@@ -50,6 +50,19 @@ fn a_receiver_anywhere_is_judged_as_far_as_its_probe_tells() {
     let (out, err) = run(&[], 0);
     assert!(err.contains("without --probe"), "{err}");
     assert!(out.contains("401/none/no-bearer: not run: needs the client credentials"), "{out}");
+    // A run can be had again by its seed, and only by it.
+    let tokens = |seed: &str| {
+        let probe = format!("sh -c 'cat >> {seed}.asked; echo {{}}'");
+        let (_, err) = run(&["--seed", seed, "--filter", "reordered", "--probe", &probe], 0);
+        assert!(err.contains(&format!("seed {seed}: ")), "{err}");
+        let asked = fs::read_to_string(folder.path().join(format!("{seed}.asked"))).expect("asked");
+        fs::remove_file(folder.path().join(format!("{seed}.asked"))).expect("removed");
+        assert!(asked.contains("tokenId"), "{asked}");
+        asked
+    };
+    let first = tokens("7");
+    assert_eq!(first, tokens("7"));
+    assert_ne!(first, tokens("8"));
     // It says that it knows the token, and nothing of it that would be judged.
     run(&["--probe", "echo {}"], 0);
     let (out, _) = run(&["--probe", "echo null", "--filter", "notify"], 1);

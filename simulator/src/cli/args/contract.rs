@@ -104,6 +104,9 @@ pub(in crate::cli) struct Run {
     /// are judged
     #[arg(long, value_name = "COMMAND", requires = "receiver")]
     pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    /// Seed of the tokens and events for that receiver; without it a new one each time, which is printed
+    #[arg(long, value_name = "N", requires = "receiver")]
+    pub(in crate::cli) seed: Option<u64>,
     /// Run only the cases whose id contains this
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) filter: Option<String>,

@@ -1,7 +1,5 @@
 //! `d1sim contract run --receiver`: D1's side of notifications, played against a receiver.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 
 use d1_contracts::{
@@ -18,6 +16,7 @@ use super::d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 use super::own_receiver::OwnReceiver;
 use super::reports::{Reports, paint};
 use super::{gate, harness, nothing_to_run, pretend_world, write};
+use crate::chance::fresh_seed;
 
 /// What was run, and what was not.
 type Ended = (Vec<ReceiverRan>, Vec<NotRun>);
@@ -107,7 +106,10 @@ fn own(planned: &[ReceiverCase]) -> Result<(String, D1Side, Ended), Failure> {
 }
 
 fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(String, D1Side, Ended), Failure> {
-    let props = receiver_d1_props(&args.sandbox, seed()).map_err(Failure::usage)?;
+    // Other tokens and events in each run, since a receiver remembers those of the last one.
+    let seed = args.seed.map_or_else(fresh_seed, Ok).map_err(Failure::internal)?;
+    say(&format!("seed {seed}: with --seed {seed} the tokens and events are the same again"));
+    let props = receiver_d1_props(&args.sandbox, seed).map_err(Failure::usage)?;
     if args.probe.is_none() {
         say("without --probe only the answers are judged, not what became of the events");
     }
@@ -128,11 +130,6 @@ fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(String
 
 fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)
-}
-
-/// Other tokens and events in each run, since a receiver remembers those of the last one.
-fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 pub(super) fn cases(folder: Option<&Path>) -> Result<Vec<ReceiverCase>, Failure> {
