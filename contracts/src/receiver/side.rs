@@ -66,7 +66,7 @@ pub struct D1Props {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     /// Nobody listens, or nobody says a word.
-    #[error("nobody listens there")]
+    #[error("nobody listens there; start the receiver, or correct the address")]
     Nobody,
     /// The receiver's certificate.
     #[error("its certificate is not of the authority that D1 trusts, or not good for this host")]

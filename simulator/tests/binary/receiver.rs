@@ -75,7 +75,7 @@ fn a_receiver_anywhere_is_judged_as_far_as_its_probe_tells() {
     assert!(err.contains("--probe: it cannot be started"), "{err}");
     drop((receiver, runtime));
     let (_, err) = run(&[], 4);
-    assert!(err.contains("--receiver: nobody listens there"), "{err}");
+    assert!(err.contains(&format!("--receiver {url}: nobody listens there; start")), "{err}");
 }
 
 #[test]

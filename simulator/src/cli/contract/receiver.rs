@@ -116,7 +116,7 @@ fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(String
     let not_there = |error: String| Failure { exit: Exit::Harness, error: error.into() };
     let (side, probe) = (D1Side::new(props, url.clone()), args.probe.clone().map(ProbeCommand::new));
     let ended = runtime()?.block_on(async {
-        side.reach().await.map_err(|fault| not_there(format!("--receiver: {fault}")))?;
+        side.reach().await.map_err(|fault| not_there(format!("--receiver {url}: {fault}")))?;
         if let (Some(probe), Some(case)) = (&probe, planned.first()) {
             let tried = probe.try_out(&side.token(case)).await;
             tried.map_err(|fault| not_there(format!("--probe: {fault}")))?;
