@@ -6,6 +6,7 @@ asks, and says of a failure whether the caller may try again and whether D1 may 
 
 import json
 import random
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -36,6 +37,28 @@ class Failed(Exception):
         self.wait = None  # the seconds that D1 asks for
 
 
+class Connection(urllib3.connection.HTTPSConnection):
+    """One that tells what ended before a request could go out from what ended later, as requests does not."""
+
+    def connect(self):
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, "no handshake") from error
+
+
+class Pool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = Connection
+
+
+class Adapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": Pool}
+
+
 class Client:
     """A gateway's connection to D1. Not to be shared between threads."""
 
@@ -46,6 +69,7 @@ class Client:
         self.token_url, self.gateway = f"{url}/authz/v1/oauth2/token", gateway
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.mount("https://", Adapter())
         self.http.verify, self.http.cert = ca, (certificate, key)
         self.signer, self.signer_kid = jwk.JWK.from_pem(_read(assertion_key)), assertion_kid
         self.d1_key, self.own_key = jwk.JWK.from_json(_read(d1_jwk)), jwk.JWK.from_json(_read(own_jwk))
@@ -131,7 +155,9 @@ class Client:
         except TimeoutError as error:
             raise Failed("no_answer", **doubt) from error
         except requests.exceptions.SSLError as error:
-            raise Failed("no_answer") from error
+            # Whoever is not D1 got nothing; anything else befell a request that was on its way.
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            raise Failed("no_answer", **({} if untrusted else doubt)) from error
         except requests.exceptions.ConnectionError as error:
             if _never_connected(error):
                 raise Failed("no_answer", retryable="safe", again=not creates) from error
@@ -158,7 +184,8 @@ class Client:
                 pool.shutdown(wait=False)
 
     def _send(self, method, url, body, headers):
-        times = (self.attempt_timeout, self.attempt_timeout)
+        # Half of the time for the handshake, so that its end is told from that of the whole.
+        times = (self.attempt_timeout / 2, self.attempt_timeout)
         answer = self.http.request(method, url, json=body, headers=headers, timeout=times, allow_redirects=False, stream=True)
         with answer:
             content = answer.raw.read(LONGEST_BODY + 1, decode_content=True)

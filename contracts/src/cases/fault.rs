@@ -76,7 +76,7 @@ impl Disguise {
 pub enum ConnectionFault {
     /// Nobody listens.
     Refused,
-    /// It is reset as soon as it is accepted.
+    /// It is reset when the client begins to say hello.
     Reset,
     /// It is closed when the client has said hello.
     ClosedAfterHello,

@@ -42,6 +42,8 @@ pub(super) async fn end(mut socket: TcpStream, fault: ConnectionFault) -> Result
     let answer: &[u8] = match fault {
         // A port that is closed accepts nothing; whoever came before gets the next best.
         ConnectionFault::Refused | ConnectionFault::Reset => {
+            // Once the peer speaks it has its connection: a reset before that may overtake it, and is then a refusal.
+            let _ = timeout(SILENCE, socket.readable()).await;
             reset_socket(&socket);
             return Ok(());
         }
