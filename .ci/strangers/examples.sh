@@ -1,22 +1,19 @@
 #!/usr/bin/env bash
 # The client's examples as README.md tells to run them, against a sandbox on the default ports: a payment is made, and
 # the receiver prints the events that the admin port causes.
-#
-# PROFILE= (empty) takes the debug build.
 # shellcheck disable=SC2317 # the functions are called through `check`
 # shellcheck source-path=SCRIPTDIR source=sandbox.sh
 . "$(dirname "$0")/sandbox.sh"
 
 planned=10
 
-read -r -a profile <<<"${PROFILE---release}"
 # Cargo finds its settings by the folder, so it runs in the clone.
 cargo=(env -C "$root" cargo)
 
-builds() { "${cargo[@]}" build --quiet "${profile[@]}" --examples -p d1-client; }
+builds() { "${cargo[@]}" build --quiet --examples -p d1-client; }
 
 # example NAME: the command that runs it, in an array.
-example() { command=("${cargo[@]}" run --quiet "${profile[@]}" --example "$1" -p d1-client -- --sandbox "$S"); }
+example() { command=("${cargo[@]}" run --quiet --example "$1" -p d1-client -- --sandbox "$S"); }
 
 pays() {
     example first_payment

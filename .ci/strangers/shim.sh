@@ -2,7 +2,8 @@
 # The contract suite against the Python client of contracts/shims/python, which shares no code with this workspace; that
 # the suite notices when that client is broken; and our own client as anybody's, behind a shim.
 #
-# PYTHON names an interpreter that has contracts/shims/python/requirements.txt.
+# PYTHON names an interpreter that has contracts/shims/python/requirements.txt. SHIM names our own client behind a shim, as
+# `cargo test --workspace` builds it.
 # shellcheck disable=SC2317 # the functions are called through `check`
 # shellcheck source-path=SCRIPTDIR source=sandbox.sh
 . "$(dirname "$0")/sandbox.sh"
@@ -47,7 +48,7 @@ check 'one that takes every certificate is found out' broken trusting 'self.http
 check 'one that follows redirections is found out' broken led 'allow_redirects=False' 'allow_redirects=True' redirected
 check 'one that falls over is found out' broken fallen 'raise _refused(answer' 'import os; os._exit(9); (answer' createMerchant
 
-check 'our client passes every case behind a shim' runs "'$(dirname "$D1SIM")/examples/shim'" own 0
+check 'our client passes every case behind a shim' runs "'${SHIM:-$root/target/debug/examples/shim}'" own 0
 
 no_shim() {
     local status=0
