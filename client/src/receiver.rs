@@ -12,6 +12,8 @@
 
 mod answer;
 mod deliver;
+#[cfg(feature = "durable")]
+mod durable;
 mod form;
 mod listener;
 mod memory;
@@ -25,6 +27,8 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "durable")]
+pub use durable::{DurableStore, DurableStoreError, StoreKey};
 pub use listener::{ListenerLimits, ServeError, serve};
 pub use notification::{EventType, Freshness, Notification};
 pub use oauth::ClientCredentials;
