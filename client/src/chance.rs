@@ -13,9 +13,9 @@ pub(crate) fn identifier() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// 32 random bytes, for a bearer.
+/// 32 random bytes, for a bearer or a key.
 #[cfg(feature = "receiver")]
-pub(crate) fn bearer_bytes() -> Result<zeroize::Zeroizing<[u8; 32]>, aws_lc_rs::error::Unspecified> {
+pub(crate) fn secret_bytes() -> Result<zeroize::Zeroizing<[u8; 32]>, aws_lc_rs::error::Unspecified> {
     let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
     aws_lc_rs::rand::fill(&mut *bytes)?;
     Ok(bytes)

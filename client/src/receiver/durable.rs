@@ -42,9 +42,7 @@ impl StoreKey {
     /// # Errors
     /// [`DurableStoreError::Random`] when the system has no randomness to give.
     pub fn generate() -> Result<Self, DurableStoreError> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|_| DurableStoreError::Random)?;
-        Ok(Self(bytes))
+        crate::chance::secret_bytes().map(Self).map_err(|_| DurableStoreError::Random)
     }
 
     /// The bytes, to be kept where the gateway keeps its keys.

@@ -93,7 +93,7 @@ impl Issuer {
             return Err(Refusal::Format("grant_type"));
         }
         let scope = single(&members, "scope")?;
-        let bytes = chance::bearer_bytes().map_err(|_| Refusal::Unavailable)?;
+        let bytes = chance::secret_bytes().map_err(|_| Refusal::Unavailable)?;
         let bearer = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
         self.remember(sha256(bearer.as_bytes()));
         let mut answer = serde_json::json!({
