@@ -6,6 +6,7 @@ mod banner;
 mod bench;
 mod cards;
 mod contract;
+mod exec;
 mod exit;
 mod folder;
 mod init;
@@ -37,11 +38,17 @@ pub fn main() -> ExitCode {
         Err(usage) => {
             // Help and version go to stdout and are no fault; a closed pipe is the reader's wish.
             let _ = usage.print();
-            return if usage.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+            let is_exec = std::env::args_os().nth(1).is_some_and(|name| name == "exec");
+            return match usage.use_stderr() {
+                true if is_exec => Exit::Exec,
+                true => Exit::Usage,
+                false => Exit::Ok,
+            }
+            .into();
         }
     };
     match run(cli) {
-        Ok(()) => Exit::Ok.into(),
+        Ok(code) => code,
         Err(failure) => {
             say(&format!("d1sim: {}", chain(failure.error.as_ref())));
             failure.exit.into()
@@ -49,7 +56,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(args),
         Command::Init(args) => init::run(&args),
@@ -57,8 +64,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Pki(args) => pki::run(args),
         Command::Jose(args) => jose::run(args),
         Command::Contract(args) => contract::run(args),
+        Command::Exec(args) => return exec::run(args),
         Command::Bench(args) => bench::run(&args),
-    }
+    }?;
+    Ok(Exit::Ok.into())
 }
 
 /// The error and everything below it, each once.

@@ -26,6 +26,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run the sandbox (the default command)
     Serve(Serve),
+    /// Run a command beside a sandbox, which ends with it; the exit code is the command's
+    Exec(Exec),
     /// Make a sandbox folder: certificates, keys and configuration
     Init(Init),
     /// Print the test cards
@@ -40,7 +42,7 @@ pub(super) enum Command {
     Bench(Bench),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Serve {
     /// The configuration; without it ./d1-sandbox/sandbox.yaml, made on the first run
     #[arg(long, value_name = "FILE")]
@@ -77,6 +79,30 @@ pub(super) enum ClockKind {
     Real,
     /// Starts at the system's time and moves only when told (POST /clock/advance)
     Manual,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Exec {
+    /// The configuration, whose addresses are left alone: the sandbox takes free ports; without it a new folder, which is
+    /// removed in the end
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where the first gateway's notifications go [default: https://127.0.0.1:8445]
+    #[arg(long, value_name = "URL")]
+    pub(super) receiver: Option<String>,
+    /// The authority that signed the receiver's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(super) receiver_ca: Option<PathBuf>,
+    /// Seed of identifiers, DPANs and jitter; without it a new one each time
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) seed: Option<u64>,
+    /// Where the time comes from
+    #[arg(long, value_enum, value_name = "real|manual")]
+    pub(super) clock: Option<ClockKind>,
+    /// The command and its arguments. It finds D1_API, D1_ADMIN, D1_BASE (URLs), D1_GATEWAY and D1_SANDBOX (the folder with
+    /// certificates and keys) in its environment
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    pub(super) command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,12 @@ pub enum Exit {
     Internal = 70,
     /// A port or a file cannot be had.
     Resource = 71,
+    /// `exec`: the command was not run, for a reason of ours.
+    Exec = 125,
+    /// `exec`: the command is there and cannot be run.
+    CommandUnusable = 126,
+    /// `exec`: the command is not there.
+    CommandNotFound = 127,
 }
 
 impl From<Exit> for ExitCode {

@@ -42,11 +42,7 @@ async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf
     // Taken before anything listens, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
-    let running = Simulator::start(config).await.map_err(|error| match error {
-        StartError::Listen { .. } => Failure::resource(error),
-        StartError::Randomness(_) | StartError::Cards(_) => Failure::internal(error),
-        _ => Failure::usage(error),
-    })?;
+    let running = Simulator::start(config).await.map_err(failure)?;
     if let Some(path) = ready_file {
         write_ready(&path, &running)?;
     }
@@ -60,7 +56,17 @@ async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf
     Ok(())
 }
 
-fn configure(args: &Serve, mut config: Config) -> Result<Config, Failure> {
+/// Which exit code an error stands for.
+pub(super) fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Listen { .. } => Failure::resource(error),
+        StartError::Randomness(_) | StartError::Cards(_) => Failure::internal(error),
+        _ => Failure::usage(error),
+    }
+}
+
+/// The configuration with what the command line says.
+pub(super) fn configure(args: &Serve, mut config: Config) -> Result<Config, Failure> {
     config.api = args.api.unwrap_or(config.api);
     config.admin = args.admin.unwrap_or(config.admin);
     config.seed = args.seed.or(config.seed);

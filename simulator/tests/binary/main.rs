@@ -1,6 +1,7 @@
 //! The program as a user meets it: commands, exit codes, what is printed where.
 
 mod contract;
+mod exec;
 mod hand_run;
 mod receiver;
 mod reports;
