@@ -3,12 +3,15 @@
 mod answer;
 mod bearers;
 mod delivery;
+mod door;
 mod fault;
 pub(crate) mod http;
+mod http2;
 mod script;
 mod shown;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,8 +24,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn, Unanswered};
+use crate::http2::H2;
 use crate::judge::Contract;
 use delivery::{Delivered, Then, deliver};
+use door::Door;
 use http::{NoRequest, read_request};
 use script::{Port, Script};
 use shown::Known;
@@ -49,9 +54,10 @@ pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// The TLS of D1, and what can be wrong with it.
 #[derive(Debug, Clone)]
 pub struct StageTls {
-    /// The certificate that D1 shows, and the authority that it asks of callers. HTTP/1.1 alone: scripts are literal.
+    /// The certificate that D1 shows, and the authority that it asks of callers. HTTP/1.1 alone: scripts are literal. Where a case
+    /// is about HTTP/2 that is offered beside it.
     pub good: Arc<ServerConfig>,
-    /// The same with one fault each.
+    /// The same with one fault each. A case with a fault that stands not here cannot be played.
     pub bad: BTreeMap<TlsFault, Arc<ServerConfig>>,
 }
 
@@ -91,6 +97,21 @@ pub struct Exchange {
     pub shown: ShownExchange,
 }
 
+/// Why a case cannot be played, which is no finding about a client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlayError {
+    /// No port.
+    #[error("no port can be had for the script server")]
+    Port(#[source] std::io::Error),
+    /// [`StageTls::bad`] lacks an entry.
+    #[error("the stage has no TLS with the fault {0:?}: expected an entry for it in `StageTls::bad`")]
+    Tls(TlsFault),
+    /// Connections can no longer be taken.
+    #[error("the script server cannot take connections any more")]
+    Accept(#[source] std::io::Error),
+}
+
 /// A script that is being played. Dropping it ends the server.
 pub struct Play {
     url: String,
@@ -124,19 +145,34 @@ impl Stage {
     /// Opens a server on a free port of this machine that plays a case.
     ///
     /// # Errors
-    /// No port can be had.
-    pub async fn play(&self, case: &Case) -> std::io::Result<Play> {
-        let (kept, listener) = port()?;
-        let url = format!("https://{}", listener.local_addr()?);
-        let script = Arc::new(Script::new(self.clone(), case.clone(), &url));
+    /// [`PlayError`]: no port can be had, or the stage has no TLS with the fault of the case.
+    pub async fn play(&self, case: &Case) -> Result<Play, PlayError> {
+        if let Some(fault) = case.answers.iter().find_map(|turn| self.lacks(turn)) {
+            return Err(PlayError::Tls(fault));
+        }
+        let (kept, listener) = port().map_err(PlayError::Port)?;
+        let stray = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(PlayError::Port)?;
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map(|address| format!("https://{address}")).map_err(PlayError::Port)
+        };
+        let (url, elsewhere) = (address(&listener)?, address(&stray)?);
+        let script = Arc::new(Script::new(self.clone(), case.clone(), &url, &elsewhere));
         let mut server = JoinSet::new();
         if script.refuses_the_first() {
             drop(listener);
             server.spawn(hold(kept));
         } else {
-            server.spawn(serve(kept, listener, Arc::clone(&script)));
+            server.spawn(serve(kept, listener, stray, Arc::clone(&script)));
         }
         Ok(Play { url, script, _server: server })
+    }
+
+    /// The fault of a turn that this stage has no TLS for.
+    fn lacks(&self, turn: &Turn) -> Option<TlsFault> {
+        match turn.fault {
+            Some(Fault::Tls(fault)) if !self.tls.bad.contains_key(&fault) => Some(fault),
+            _ => None,
+        }
     }
 
     /// The answer that ends a script.
@@ -160,6 +196,12 @@ impl Play {
     pub async fn exchanges(&self) -> Vec<Exchange> {
         self.script.rest(SILENCE).await;
         self.script.exchanges()
+    }
+
+    /// Why the server has ended before its time, if it has.
+    #[must_use]
+    pub fn broken(&self) -> Option<PlayError> {
+        self.script.broken()
     }
 
     /// What has passed until now, and what is just passing.
@@ -195,24 +237,35 @@ async fn hold(kept: TcpSocket) {
     drop(kept);
 }
 
-async fn serve(kept: TcpSocket, listener: TcpListener, script: Arc<Script>) {
+async fn serve(kept: TcpSocket, listener: TcpListener, stray: TcpListener, script: Arc<Script>) {
     let mut listener = Some(listener);
     let mut connections = JoinSet::new();
     let mut port = script.port();
+    let (mut door, mut other_door) = (Door::default(), Door::default());
     loop {
         let accepted = async {
             match &listener {
-                Some(listener) => listener.accept().await,
+                Some(listener) => door.accepted(listener.accept().await).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            accepted = accepted, if connections.len() < CONNECTIONS => {
-                // A connection that is gone before it is taken is the client's affair.
-                if let Ok((socket, _)) = accepted {
-                    connections.spawn(connection(socket, Arc::clone(&script)));
+            accepted = accepted, if connections.len() < CONNECTIONS => match accepted {
+                Ok(Some(socket)) => drop(connections.spawn(connection(socket, Arc::clone(&script)))),
+                Ok(None) => {}
+                Err(fault) => {
+                    script.note_broken(PlayError::Accept(fault));
+                    break;
                 }
-            }
+            },
+            accepted = async { other_door.accepted(stray.accept().await).await } => match accepted {
+                Ok(Some(_)) => script.note_stray(),
+                Ok(None) => {}
+                Err(fault) => {
+                    script.note_broken(PlayError::Accept(fault));
+                    break;
+                }
+            },
             Some(_) = connections.join_next() => {}
             () = closing(&mut port), if listener.is_some() => {
                 listener = None;
@@ -233,21 +286,50 @@ async fn closing(port: &mut watch::Receiver<Port>) {
 async fn connection(socket: TcpStream, script: Arc<Script>) {
     // Small answers are to leave at once; if that cannot be had they leave a little later.
     let _ = socket.set_nodelay(true);
-    let fault = script.greeting();
-    let tls = match &fault {
-        Some(Fault::Connection(fault)) => {
-            if fault::end(socket, *fault).await.is_err() {
-                script.note_patience();
-            }
-            return;
+    let greeting = script.greeting();
+    if let Some((_, Fault::Connection(fault))) = greeting {
+        if fault::end(socket, fault).await.is_err() {
+            script.note_patience();
         }
-        Some(Fault::Tls(fault)) => script.tls(Some(*fault)),
-        _ => script.tls(None),
-    };
-    let Some(mut stream) = accept(tls, socket).await else { return };
-    if matches!(fault, Some(Fault::Unanswered(Unanswered::ResetUnread))) {
-        return fault::reset(&stream);
+        return;
     }
+    let Some(tls) = script.tls(greeting.as_ref().map(|(_, fault)| fault)) else { return };
+    let stream = accept(tls, socket).await;
+    match (stream, greeting) {
+        (None, Some((number, fault))) if fault.waits_for_request() => {
+            script.delivered(number, Delivered::Partly);
+        }
+        (None, _) => {}
+        (Some(stream), Some((number, fault))) => befallen(stream, number, &fault, &script).await,
+        (Some(stream), None) => requests(stream, &script).await,
+    }
+}
+
+/// A connection of TLS that a fault befalls.
+async fn befallen(mut stream: TlsStream<TcpStream>, number: usize, fault: &Fault, script: &Script) {
+    match fault {
+        Fault::Unanswered(Unanswered::ResetUnread) => fault::reset(&stream),
+        Fault::Unanswered(Unanswered::ResetWithin) => {
+            let begun = fault::beginning(&mut stream).await;
+            fault::reset(&stream);
+            script.delivered(number, if begun.is_some() { Delivered::Whole } else { Delivered::Partly });
+        }
+        Fault::Http2(fault) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
+            let told = |delivered| script.delivered(number, delivered);
+            let (status, body) = script.answer_of_connection().unwrap_or_default();
+            http2::play(&mut stream, *fault, &http2::Good { status, body }, told).await;
+        }
+        Fault::Http2(_) => {
+            script.note_not_offered(number);
+            script.delivered(number, Delivered::Partly);
+            requests(stream, script).await;
+        }
+        _ => requests(stream, script).await,
+    }
+}
+
+/// A connection of HTTP/1.1.
+async fn requests(mut stream: TlsStream<TcpStream>, script: &Script) {
     let mut spoiled = false;
     loop {
         let request = match timeout(SILENCE, read_request(&mut stream)).await {

@@ -158,6 +158,21 @@ async fn each_of_these_cases_is_there_for_the_one_thing_that_it_notices() {
         (Break::PanicUnreadable, "inbound/createTransaction/transport/body-deep/generated"),
         (Break::WantMediaType, "inbound/getAccessToken/transport/media-type-missing/generated"),
         (Break::WantMediaType, "inbound/createTransaction/transport/media-type-other/generated"),
+        (
+            Break::AnyCertificate,
+            "inbound/createTransaction/transport/certificate-without-intermediate/generated",
+        ),
+        (Break::FollowRedirects, "inbound/deleteToken/transport/redirected-to-another-host/generated"),
+        (Break::NotAmbiguous, "inbound/createTransaction/transport/reset-within-request/generated"),
+        (Break::RefusalInDoubt, "inbound/createTransaction/transport/http2-stream-refused/generated"),
+        (Break::RefusalInDoubt, "inbound/createTransaction/transport/http2-goaway-below/generated"),
+        (Break::WaitOutResets, "inbound/createTransaction/transport/http2-stream-refused/generated"),
+        (Break::WaitOutResets, "inbound/createTransaction/transport/http2-goaway-below/generated"),
+        (Break::GoawayIsNo, "inbound/createTransaction/transport/http2-goaway-above-unanswered/generated"),
+        (Break::GoawayIsEnd, "inbound/getToken/transport/http2-goaway-above-answered/generated"),
+        (Break::GoawayIsEnd, "inbound/deleteToken/transport/http2-goaway-above-answered/generated"),
+        (Break::NotAmbiguous, "inbound/createTransaction/transport/http2-stream-failed/generated"),
+        (Break::NotAmbiguous, "inbound/createTransaction/transport/http2-stream-cancelled/generated"),
         (Break::InflateAll, "inbound/getToken/transport/body-gzip-bomb/generated"),
     ] {
         let case = cases.iter().find(|case| case.id == id).unwrap_or_else(|| panic!("{id}"));
