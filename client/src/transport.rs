@@ -229,7 +229,8 @@ fn was_not_begun(error: &(dyn StdError + 'static)) -> bool {
 
 /// An error and its sources. A chain is short; the bound guards against one that runs in a circle.
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |one: &&'a (dyn StdError + 'static)| (*one).source()).take(LONGEST_CHAIN)
+    std::iter::successors(Some(error), |one: &&'a (dyn StdError + 'static)| (*one).source())
+        .take(LONGEST_CHAIN)
 }
 
 /// The first TLS error in the chain of sources. An `io::Error` hides what it wraps from `source()`, so it is asked.
