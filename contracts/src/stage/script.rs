@@ -1,11 +1,11 @@
 //! What a case answers, request by request, and what has passed.
 
-use std::collections::BTreeMap;
+mod fill;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -14,9 +14,10 @@ use super::bearers::Bearers;
 use super::delivery::{Delivered, Step, Then};
 use super::http::Request;
 use super::{Exchange, PlayError, ShownExchange, Stage, refuses};
-use crate::cases::{Case, ConnectionFault, Disguise, Fault, Turn};
+use crate::cases::{Case, ConnectionFault, Fault, Turn};
 use crate::http2::{H2, HTTP_1_1};
 use crate::operation::Operation;
+use fill::{headers, no_route};
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
 pub(super) const EXCHANGES: usize = 64;
@@ -322,53 +323,6 @@ impl Script {
         let endless = || self.case.answers.iter().rfind(of_requests).filter(|turn| turn.always).cloned();
         scripted.or_else(endless).unwrap_or_else(good)
     }
-
-    fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
-        let mut body = turn.body.clone()?;
-        let disguise = match turn.fault {
-            Some(Fault::Sealed(disguise)) => Some(disguise),
-            _ => None,
-        };
-        self.fill_in(&mut body, number, disguise);
-        Some(body.to_string().into_bytes())
-    }
-
-    /// Puts in what cannot stand in a file. `number` counts the answers of the operation.
-    fn fill_in(&self, value: &mut Value, number: usize, disguise: Option<Disguise>) {
-        let sealed = value.get("$sealed").map(ToString::to_string);
-        if let Some(plaintext) = sealed {
-            // A plaintext that cannot be sealed leaves a text that no contract allows, so that the case fails.
-            let sealed = match disguise {
-                Some(disguise) => (self.stage.forge)(&plaintext, disguise),
-                None => (self.stage.seal)(&plaintext),
-            };
-            *value = sealed.unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
-        } else if let Some(Value::String(text)) = value.get("$numbered") {
-            *value = format!("{text}{number}").into();
-        } else if let Value::Object(members) = value {
-            members.values_mut().for_each(|member| self.fill_in(member, number, disguise));
-        }
-    }
-
-    /// The request against the contract, and the card inside it.
-    fn request_faults(&self, request: &Request) -> Vec<String> {
-        let contract = &self.stage.contract;
-        let judged = contract.judge_request(&request.method, &request.path, &request.headers, &request.body);
-        let operation = judged.as_ref().map_or("", |operation| operation).to_owned();
-        let mut faults = judged.err().unwrap_or_default();
-        if operation == "createToken" {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-            let jwe = body.get("encryptedData").and_then(Value::as_str).unwrap_or_default();
-            match (self.stage.open)(jwe) {
-                Some(card) => {
-                    faults
-                        .extend(contract.judge_plaintext("CardCredentials", &card).err().unwrap_or_default());
-                }
-                None => return vec!["request encryptedData: expected a JWE that D1's key opens".to_owned()],
-            }
-        }
-        faults.iter().map(ToString::to_string).collect()
-    }
 }
 
 impl Exchange {
@@ -391,18 +345,4 @@ impl Exchange {
     pub fn is_connection(&self) -> bool {
         self.method.is_empty() && self.fault.is_some()
     }
-}
-
-/// The answer to a request of no operation (contract C32).
-fn no_route() -> Turn {
-    let body = serde_json::json!({"errorCode": "RESOURCE_NOT_FOUND", "error": "No such resource"});
-    Turn { status: 404, headers: BTreeMap::new(), body: Some(body), fault: None, always: false }
-}
-
-fn headers(turn: &Turn, has_body: bool) -> BTreeMap<String, String> {
-    let mut headers = turn.headers.clone();
-    if has_body {
-        headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
-    }
-    headers
 }
