@@ -294,6 +294,14 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_our_own_side_is_no_word_of_the_other() {
+        for reason in [h2::Reason::REFUSED_STREAM, h2::Reason::NO_ERROR, h2::Reason::INTERNAL_ERROR] {
+            assert!(!was_not_begun(&io::Error::other(h2::Error::from(reason))), "{reason}");
+            assert!(!was_not_begun(&h2::Error::from(reason)), "{reason}");
+        }
+    }
+
+    #[test]
     fn only_a_bad_certificate_is_a_matter_of_trust() {
         for (error, loss) in [
             (
