@@ -39,6 +39,8 @@ pub enum Loss {
     BeforeFirstByte,
     /// The request was sent, at least in part, and then the connection or the time was lost.
     AfterFirstByte,
+    /// The request was sent over HTTP/2, and D1 said that it had not begun with it (RFC 9113, 6.8 and 8.7).
+    NotBegun,
     /// D1 ended the TLS handshake with an alert, most often about our certificate. Sending again will not help.
     RefusedInHandshake,
     /// We ended the TLS handshake: D1's certificate is not of the trusted authorities or not for this host.
@@ -53,6 +55,7 @@ impl fmt::Display for Loss {
         f.write_str(match self {
             Self::BeforeFirstByte => "the connection could not be made, nothing was sent",
             Self::AfterFirstByte => "the request was sent, but no answer arrived in time",
+            Self::NotBegun => "D1 is going away or has too much to do, and has not begun with the request",
             Self::RefusedInHandshake => {
                 "D1 refused the TLS connection: check the client certificate, its dates and its authority"
             }
@@ -282,6 +285,7 @@ mod tests {
         for (loss, said) in [
             (Loss::BeforeFirstByte, "nothing was sent"),
             (Loss::AfterFirstByte, "no answer arrived"),
+            (Loss::NotBegun, "not begun"),
             (Loss::RefusedInHandshake, "client certificate"),
             (Loss::ServerNotTrusted, "server certificate"),
             (Loss::NothingInCommon, "tls_versions"),

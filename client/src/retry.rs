@@ -142,7 +142,7 @@ pub(crate) fn advice(error: &Error) -> Retry {
     match error {
         Error::Prepare { .. } => Retry::Never,
         Error::NoAnswer { loss, .. } => match loss {
-            Loss::BeforeFirstByte => Retry::Safe,
+            Loss::BeforeFirstByte | Loss::NotBegun => Retry::Safe,
             Loss::AfterFirstByte if creates => Retry::Never,
             Loss::AfterFirstByte => Retry::Safe,
             Loss::RefusedInHandshake | Loss::ServerNotTrusted | Loss::NothingInCommon => Retry::Never,
@@ -173,6 +173,7 @@ pub(crate) fn in_doubt(error: &Error) -> bool {
         Error::NoAnswer { loss, .. } => match loss {
             Loss::AfterFirstByte => true,
             Loss::BeforeFirstByte
+            | Loss::NotBegun
             | Loss::RefusedInHandshake
             | Loss::ServerNotTrusted
             | Loss::NothingInCommon => false,
@@ -186,13 +187,13 @@ pub(crate) fn in_doubt(error: &Error) -> bool {
 }
 
 /// What the client repeats by itself (contract C34): less than what a caller may repeat. A creation whose connection
-/// could not be made is harmless to repeat, but the table does not list it, so that the caller decides.
+/// could not be made, or that D1 has not begun with, is harmless to repeat, but the table does not list it, so that the caller decides.
 pub(crate) fn repeated_by_itself(error: &Error) -> bool {
     let creates = error.context().operation.is_creation();
     match error {
         Error::Prepare { .. } => false,
         Error::NoAnswer { loss, .. } => match loss {
-            Loss::BeforeFirstByte | Loss::AfterFirstByte => !creates,
+            Loss::BeforeFirstByte | Loss::NotBegun | Loss::AfterFirstByte => !creates,
             Loss::RefusedInHandshake | Loss::ServerNotTrusted | Loss::NothingInCommon => false,
         },
         Error::Refused { status, code, .. } => match verdict(*status, code.is_some()) {

@@ -21,6 +21,9 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// More errors than a chain of sources has.
+const LONGEST_CHAIN: usize = 32;
+
 /// One connection pool with mutual TLS. It sends each request once: no redirect is followed, nothing is repeated, no
 /// proxy is asked, no cookie kept.
 #[derive(Debug, Clone)]
@@ -153,6 +156,9 @@ fn classify(error: &reqwest::Error) -> Loss {
     if error.is_builder() {
         return Loss::BeforeFirstByte;
     }
+    if was_not_begun(error) {
+        return Loss::NotBegun;
+    }
     let fault = tls_fault(error);
     if error.is_connect() { while_connecting(fault) } else { after_connecting(fault) }
 }
@@ -212,11 +218,25 @@ const CERTIFICATE_ALERTS: [AlertDescription; 8] = [
     AlertDescription::CertificateRequired,
 ];
 
+/// Whether D1 said over HTTP/2 that it has not begun with the request (RFC 9113, 8.7). The library hands a GOAWAY of the
+/// other side only to requests on streams beyond the last one that it names; those up to it end with the connection.
+fn was_not_begun(error: &(dyn StdError + 'static)) -> bool {
+    let fault = chain(error).find_map(|one| one.downcast_ref::<h2::Error>());
+    fault.is_some_and(|fault| {
+        fault.is_remote() && (fault.is_go_away() || fault.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
+}
+
+/// An error and its sources. A chain is short; the bound guards against one that runs in a circle.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |one: &&'a (dyn StdError + 'static)| (*one).source())
+        .take(LONGEST_CHAIN)
+}
+
 /// The first TLS error in the chain of sources. An `io::Error` hides what it wraps from `source()`, so it is asked.
 fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
     let mut next = Some(error);
-    // A chain is short; the bound guards against one that runs in a circle.
-    for _ in 0..32 {
+    for _ in 0..LONGEST_CHAIN {
         let current = next?;
         if let Some(found) = current.downcast_ref::<rustls::Error>() {
             return Some(found.into());
@@ -271,6 +291,14 @@ mod tests {
         }
         assert_eq!(tls_fault(&io::Error::other("connection reset")), None);
         assert_eq!(tls_fault(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+    }
+
+    #[test]
+    fn a_refusal_of_our_own_side_is_no_word_of_the_other() {
+        for reason in [h2::Reason::REFUSED_STREAM, h2::Reason::NO_ERROR, h2::Reason::INTERNAL_ERROR] {
+            assert!(!was_not_begun(&io::Error::other(h2::Error::from(reason))), "{reason}");
+            assert!(!was_not_begun(&h2::Error::from(reason)), "{reason}");
+        }
     }
 
     #[test]

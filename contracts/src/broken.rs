@@ -5,6 +5,7 @@ mod answer;
 mod attempts;
 mod body;
 mod breaks;
+mod http2;
 mod receiver;
 mod receiver_breaks;
 mod receiver_desk;

@@ -16,7 +16,9 @@ use serde_json::Value;
 pub use derived::derived_cases;
 pub(crate) use derived::essential_of;
 pub(crate) use fault::bytes_of;
-pub use fault::{ConnectionFault, Disguise, Edit, End, Fault, Instead, Piece, TlsFault, Unanswered};
+pub use fault::{
+    ConnectionFault, Disguise, Edit, End, Fault, Http2Fault, Instead, Piece, TlsFault, Unanswered,
+};
 pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
 pub use transport::{TransportFaults, transport_cases};
 
@@ -242,6 +244,12 @@ impl Case {
     #[must_use]
     pub fn cell(&self) -> &str {
         self.id.rsplit_once('/').map_or("", |(cell, _)| cell)
+    }
+
+    /// Whether only a client that offers HTTP/2 can be shown it.
+    #[must_use]
+    pub fn needs_http2(&self) -> bool {
+        self.answers.iter().any(|turn| matches!(turn.fault, Some(Fault::Http2(_))))
     }
 
     /// The operation that the case is about.

@@ -29,6 +29,7 @@ mod document;
 mod elements;
 mod fault;
 mod form;
+mod http2;
 mod json;
 mod judge;
 mod matrix;
@@ -50,8 +51,8 @@ pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Fault as AnswerFault,
-    GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
-    Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
+    GoodAnswers, Http2Fault, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault,
+    TransportFaults, Turn, Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
 pub use catalogue::Catalogue;
 pub use cells::{Cell, Family, Shown, Side, documented_cells, made_cells};
@@ -72,7 +73,9 @@ pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Forge, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
+pub use stage::{
+    Exchange, Forge, Now, Open, Play, PlayError, Seal, ShownExchange, ShownMessage, Stage, StageTls,
+};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, WireVerdict, judge_case, judge_wire};

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::cases::Case;
-use crate::stage::{Exchange, Stage};
+use crate::stage::{Exchange, PlayError, Stage};
 use crate::subject::{Call, Subject, Task, Told};
 use crate::verdict::{Verdict, judge_case};
 
@@ -39,13 +39,21 @@ pub struct Ran {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// No port for the script server.
-    #[error("{case}: no port can be had for the script server")]
+    /// No port for a receiver of the suite.
+    #[error("{case}: no port can be had for the receiver")]
     Port {
         /// The case.
         case: String,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// The script server cannot be had, or has ended before its time.
+    #[error("{case} cannot be played")]
+    Play {
+        /// The case.
+        case: String,
+        /// Why.
+        source: PlayError,
     },
     /// A case of an operation that no client calls.
     #[error("{case}: no call is about this operation")]
@@ -67,12 +75,16 @@ pub enum RunError {
 /// [`RunError`] if the suite itself fails.
 pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Result<Ran, RunError> {
     let call = Call::about(case.operation()).ok_or_else(|| RunError::Call { case: case.id.clone() })?;
-    let play = stage.play(case).await.map_err(|source| RunError::Port { case: case.id.clone(), source })?;
+    let not_played = |source| RunError::Play { case: case.id.clone(), source };
+    let play = stage.play(case).await.map_err(not_played)?;
     let attempt_timeout = case.attempt_timeout_ms.map_or(ATTEMPT, Duration::from_millis);
     let task = Task { case: &case.id, base_url: play.url(), call, attempt_timeout };
     let ended = timeout(PATIENCE, contained(subject, task)).await;
     let told = ended.unwrap_or_else(|_| Err(format!("no report within {} s", PATIENCE.as_secs())));
     let exchanges = play.exchanges().await;
+    if let Some(source) = play.broken() {
+        return Err(not_played(source));
+    }
     let verdict = match &told {
         Ok(told) => judge_case(case, &exchanges, told),
         Err(fault) => Verdict::without_report(case, &exchanges, fault),

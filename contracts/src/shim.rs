@@ -20,6 +20,9 @@ use message::Hello;
 pub use probe::ProbeCommand;
 use process::{Loss, Process};
 
+/// Features that a shim may name: several calls at once, and HTTP/2.
+const PARALLEL: &str = "parallel";
+const HTTP2: &str = "http2";
 /// Calls that a shim with the feature `parallel` is asked for at once.
 const AT_ONCE: usize = 8;
 /// After so many losses in a row that each cost a whole deadline, a shim is not asked again.
@@ -135,6 +138,16 @@ impl Shim {
         Ok(Self { command, files, limits, hello, slot, late })
     }
 
+    /// The feature that a case needs and the client has not named.
+    #[must_use]
+    pub fn lacks(&self, case: &Case) -> Option<&'static str> {
+        (case.needs_http2() && !self.names(HTTP2)).then_some(HTTP2)
+    }
+
+    fn names(&self, feature: &str) -> bool {
+        self.hello.features.iter().any(|named| named == feature)
+    }
+
     /// Runs cases, several at once if the shim says that it can, and says goodbye. `on_done` is told of each as it ends;
     /// faults that become known at the goodbye are in the result alone.
     ///
@@ -146,7 +159,7 @@ impl Shim {
         cases: &[Case],
         on_done: &(dyn Fn(&Ran) + Sync),
     ) -> Result<Vec<Ran>, RunError> {
-        let parallel = self.hello.features.iter().any(|feature| feature == "parallel");
+        let parallel = self.names(PARALLEL);
         let shim = Arc::new(self);
         let subject: Arc<dyn Subject> = Arc::clone(&shim) as Arc<dyn Subject>;
         let at_once = if parallel { AT_ONCE } else { 1 };

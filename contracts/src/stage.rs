@@ -2,29 +2,28 @@
 
 mod answer;
 mod bearers;
+mod connections;
 mod delivery;
+mod door;
 mod fault;
 pub(crate) mod http;
+mod http2;
 mod script;
 mod shown;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn, Unanswered};
+use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn};
 use crate::judge::Contract;
-use delivery::{Delivered, Then, deliver};
-use http::{NoRequest, read_request};
-use script::{Port, Script};
+use connections::{hold, serve};
+use script::Script;
 use shown::Known;
 
 pub(crate) use shown::holds_secret;
@@ -32,8 +31,6 @@ pub use shown::{ShownExchange, ShownMessage};
 
 /// A connection that says nothing for so long is closed.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Connections that are served at once in one case.
-const CONNECTIONS: usize = 64;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 
@@ -49,9 +46,10 @@ pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// The TLS of D1, and what can be wrong with it.
 #[derive(Debug, Clone)]
 pub struct StageTls {
-    /// The certificate that D1 shows, and the authority that it asks of callers. HTTP/1.1 alone: scripts are literal.
+    /// The certificate that D1 shows, and the authority that it asks of callers. HTTP/1.1 alone: scripts are literal. Where a case
+    /// is about HTTP/2 that is offered beside it.
     pub good: Arc<ServerConfig>,
-    /// The same with one fault each.
+    /// The same with one fault each. A case with a fault that stands not here cannot be played.
     pub bad: BTreeMap<TlsFault, Arc<ServerConfig>>,
 }
 
@@ -91,6 +89,21 @@ pub struct Exchange {
     pub shown: ShownExchange,
 }
 
+/// Why a case cannot be played, which is no finding about a client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlayError {
+    /// No port.
+    #[error("no port can be had for the script server")]
+    Port(#[source] std::io::Error),
+    /// [`StageTls::bad`] lacks an entry.
+    #[error("the stage has no TLS with the fault {0:?}: expected an entry for it in `StageTls::bad`")]
+    Tls(TlsFault),
+    /// Connections can no longer be taken.
+    #[error("the script server cannot take connections any more")]
+    Accept(#[source] std::io::Error),
+}
+
 /// A script that is being played. Dropping it ends the server.
 pub struct Play {
     url: String,
@@ -124,19 +137,34 @@ impl Stage {
     /// Opens a server on a free port of this machine that plays a case.
     ///
     /// # Errors
-    /// No port can be had.
-    pub async fn play(&self, case: &Case) -> std::io::Result<Play> {
-        let (kept, listener) = port()?;
-        let url = format!("https://{}", listener.local_addr()?);
-        let script = Arc::new(Script::new(self.clone(), case.clone(), &url));
+    /// [`PlayError`]: no port can be had, or the stage has no TLS with the fault of the case.
+    pub async fn play(&self, case: &Case) -> Result<Play, PlayError> {
+        if let Some(fault) = case.answers.iter().find_map(|turn| self.lacks(turn)) {
+            return Err(PlayError::Tls(fault));
+        }
+        let (kept, listener) = port().map_err(PlayError::Port)?;
+        let stray = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(PlayError::Port)?;
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map(|address| format!("https://{address}")).map_err(PlayError::Port)
+        };
+        let (url, elsewhere) = (address(&listener)?, address(&stray)?);
+        let script = Arc::new(Script::new(self.clone(), case.clone(), &url, &elsewhere));
         let mut server = JoinSet::new();
         if script.refuses_the_first() {
             drop(listener);
             server.spawn(hold(kept));
         } else {
-            server.spawn(serve(kept, listener, Arc::clone(&script)));
+            server.spawn(serve(kept, listener, stray, Arc::clone(&script)));
         }
         Ok(Play { url, script, _server: server })
+    }
+
+    /// The fault of a turn that this stage has no TLS for.
+    fn lacks(&self, turn: &Turn) -> Option<TlsFault> {
+        match turn.fault {
+            Some(Fault::Tls(fault)) if !self.tls.bad.contains_key(&fault) => Some(fault),
+            _ => None,
+        }
     }
 
     /// The answer that ends a script.
@@ -160,6 +188,12 @@ impl Play {
     pub async fn exchanges(&self) -> Vec<Exchange> {
         self.script.rest(SILENCE).await;
         self.script.exchanges()
+    }
+
+    /// Why the server has ended before its time, if it has.
+    #[must_use]
+    pub fn broken(&self) -> Option<PlayError> {
+        self.script.broken()
     }
 
     /// What has passed until now, and what is just passing.
@@ -187,103 +221,6 @@ fn port() -> std::io::Result<(TcpSocket, TcpListener)> {
     // From here on the kernel gives the port to nobody, though others may ask for one with the same option.
     kept.set_reuseaddr(false)?;
     Ok((kept, listener))
-}
-
-/// Keeps a port until the script ends.
-async fn hold(kept: TcpSocket) {
-    std::future::pending::<()>().await;
-    drop(kept);
-}
-
-async fn serve(kept: TcpSocket, listener: TcpListener, script: Arc<Script>) {
-    let mut listener = Some(listener);
-    let mut connections = JoinSet::new();
-    let mut port = script.port();
-    loop {
-        let accepted = async {
-            match &listener {
-                Some(listener) => listener.accept().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            accepted = accepted, if connections.len() < CONNECTIONS => {
-                // A connection that is gone before it is taken is the client's affair.
-                if let Ok((socket, _)) = accepted {
-                    connections.spawn(connection(socket, Arc::clone(&script)));
-                }
-            }
-            Some(_) = connections.join_next() => {}
-            () = closing(&mut port), if listener.is_some() => {
-                listener = None;
-                script.port_is_closed();
-            }
-            else => break,
-        }
-    }
-    drop(kept);
-}
-
-/// Waits until nobody is to be let in any more.
-async fn closing(port: &mut watch::Receiver<Port>) {
-    // What comes back holds a lock on the port, and must not outlive this. The sender lives as long as the script.
-    let _ = port.wait_for(|port| *port == Port::Closing).await;
-}
-
-async fn connection(socket: TcpStream, script: Arc<Script>) {
-    // Small answers are to leave at once; if that cannot be had they leave a little later.
-    let _ = socket.set_nodelay(true);
-    let fault = script.greeting();
-    let tls = match &fault {
-        Some(Fault::Connection(fault)) => {
-            if fault::end(socket, *fault).await.is_err() {
-                script.note_patience();
-            }
-            return;
-        }
-        Some(Fault::Tls(fault)) => script.tls(Some(*fault)),
-        _ => script.tls(None),
-    };
-    let Some(mut stream) = accept(tls, socket).await else { return };
-    if matches!(fault, Some(Fault::Unanswered(Unanswered::ResetUnread))) {
-        return fault::reset(&stream);
-    }
-    let mut spoiled = false;
-    loop {
-        let request = match timeout(SILENCE, read_request(&mut stream)).await {
-            Ok(Ok(Some(request))) => request,
-            Ok(Err(NoRequest)) => return script.note_no_request(),
-            Ok(Ok(None)) | Err(_) => return,
-        };
-        let Some(reply) = script.answer(&request) else { return };
-        if spoiled {
-            script.note_reuse(reply.number);
-        }
-        if reply.closes_the_port {
-            script.close_port().await;
-        }
-        let then = reply.then;
-        let delivered = deliver(&mut stream, reply.steps, then).await;
-        script.delivered(reply.number, delivered);
-        match then {
-            _ if delivered == Delivered::Partly => return,
-            Then::Keep => {}
-            Then::Spoil => spoiled = true,
-            Then::Close | Then::Cut | Then::Reset => return,
-        }
-    }
-}
-
-/// The handshake. A peer that is refused gets the time to read why.
-async fn accept(tls: Arc<ServerConfig>, socket: TcpStream) -> Option<TlsStream<TcpStream>> {
-    match timeout(SILENCE, TlsAcceptor::from(tls).accept(socket).into_fallible()).await {
-        Ok(Ok(stream)) => Some(stream),
-        Ok(Err((_, socket))) => {
-            fault::linger(socket).await;
-            None
-        }
-        Err(_) => None,
-    }
 }
 
 /// Whether connections are refused in a case.

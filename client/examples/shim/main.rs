@@ -13,7 +13,7 @@ fn main() -> Result<(), calls::Failure> {
         let mut message: Value = serde_json::from_str(&line?)?;
         if message.get("hello").is_some() {
             let client = concat!("d1-client ", env!("CARGO_PKG_VERSION"), " behind a shim");
-            say(&json!({"hello": {"protocol": 1, "client": client, "features": ["parallel"]}}));
+            say(&json!({"hello": {"protocol": 1, "client": client, "features": ["parallel", "http2"]}}));
         } else if message.get("call").is_some() {
             runtime.spawn(answer(message["call"].take()));
         } else {

@@ -90,6 +90,7 @@ fn the_table_holds_for_losses() {
     let caller_decides = (false, Retry::Safe, false);
     check("before", |op| lost(op, Loss::BeforeFirstByte), caller_decides, AGAIN);
     check("after", |op| lost(op, Loss::AfterFirstByte), DOUBT, AGAIN);
+    check("not begun", |op| lost(op, Loss::NotBegun), caller_decides, AGAIN);
     check("alert", |op| lost(op, Loss::RefusedInHandshake), NO, NO);
     check("trust", |op| lost(op, Loss::ServerNotTrusted), NO, NO);
     check("incompatible", |op| lost(op, Loss::NothingInCommon), NO, NO);

@@ -69,8 +69,11 @@ impl BrokenClient {
     pub(super) fn read(&self, request: &Request, reply: Result<Reply, Lost>, doubt: bool) -> Seen {
         let reply = match reply {
             Ok(reply) => reply,
-            Err(Lost { sent: true }) => return Seen::in_doubt(Outcome::NoAnswer, request),
-            Err(Lost { sent: false }) => {
+            Err(Lost::NotBegun) if self.broken == Some(Break::RefusalInDoubt) => {
+                return Seen::in_doubt(Outcome::NoAnswer, request);
+            }
+            Err(Lost::Perhaps) => return Seen::in_doubt(Outcome::NoAnswer, request),
+            Err(Lost::Unsent | Lost::NotBegun) => {
                 return Seen { retryable: Retryable::Safe, repeat: true, ..Seen::new(Outcome::NoAnswer) };
             }
         };

@@ -92,18 +92,19 @@ impl<'a> Attempts<'a> {
 
     async fn once(&self, request: &Request, bearer: Option<&str>, attempts: u32, doubt: bool) -> Seen {
         let bytes = request.bytes(self.authority, bearer, attempts, self.client.broken);
-        let mut reply = self.exchange(&bytes).await;
+        let mut reply = self.exchange(self.authority, &bytes).await;
         if self.is(Break::FollowRedirects)
-            && let Some(elsewhere) = reply.as_ref().ok().and_then(|reply| request.redirected(reply))
+            && let Some((authority, elsewhere)) =
+                reply.as_ref().ok().and_then(|reply| request.redirected(reply))
         {
-            let bytes = elsewhere.bytes(self.authority, bearer, attempts, self.client.broken);
-            reply = self.exchange(&bytes).await;
+            let bytes = elsewhere.bytes(&authority, bearer, attempts, self.client.broken);
+            reply = self.exchange(&authority, &bytes).await;
         }
         self.client.read(request, reply, doubt)
     }
 
-    async fn exchange(&self, request: &[u8]) -> Result<Reply, Lost> {
-        let line = Line { tls: &self.client.tls, authority: self.authority, broken: self.client.broken };
+    async fn exchange(&self, authority: &str, request: &[u8]) -> Result<Reply, Lost> {
+        let line = Line { tls: &self.client.tls, authority, broken: self.client.broken };
         let patience = if self.is(Break::NoTimeout) { ENDURANCE } else { self.patience };
         line.exchange(request, patience).await
     }

@@ -85,11 +85,15 @@ pub enum Break {
     AcceptTruncated,
     NoBodyLimit,
     NoTimeout,
+    RefusalInDoubt,
+    GoawayIsNo,
+    GoawayIsEnd,
+    WaitOutResets,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 78] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -164,6 +168,10 @@ impl Break {
         Self::AcceptTruncated,
         Self::NoBodyLimit,
         Self::NoTimeout,
+        Self::RefusalInDoubt,
+        Self::GoawayIsNo,
+        Self::GoawayIsEnd,
+        Self::WaitOutResets,
     ];
 
     /// Whether it turns cases red whatever they answer: a wrong report of everything, or a wrong request. Killing one of
@@ -271,6 +279,10 @@ impl Break {
             }
             Self::NoBodyLimit => "an answer is read however long it is",
             Self::NoTimeout => "there is no time-out for an attempt",
+            Self::RefusalInDoubt => "a request that D1 says it has not begun is told as perhaps carried out",
+            Self::GoawayIsNo => "a GOAWAY is taken for a refusal, whatever stream it names",
+            Self::GoawayIsEnd => "a GOAWAY is taken for the end, though the answer is still to come",
+            Self::WaitOutResets => "the end of a stream is not looked at, and its answer waited for",
         }
     }
 }

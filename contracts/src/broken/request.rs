@@ -51,11 +51,11 @@ impl Request {
         Some(Self { operation, method, path, body })
     }
 
-    /// The same request to where an answer points, if it does.
-    pub(super) fn redirected(&self, reply: &Reply) -> Option<Self> {
+    /// The same request to where an answer points, if it does, and the address there.
+    pub(super) fn redirected(&self, reply: &Reply) -> Option<(String, Self)> {
         let place = reply.header("location").filter(|_| (300..400).contains(&reply.status))?;
-        let (_, path) = place.strip_prefix("https://")?.split_once('/')?;
-        Some(Self { path: format!("/{path}"), ..self.clone() })
+        let (authority, path) = place.strip_prefix("https://")?.split_once('/')?;
+        Some((authority.to_owned(), Self { path: format!("/{path}"), ..self.clone() }))
     }
 
     /// Whether a repetition of it is harmless (contract C34).

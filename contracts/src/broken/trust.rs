@@ -13,6 +13,7 @@ use rustls::{
 
 use super::Props;
 use super::breaks::Break;
+use crate::http2::{H2, HTTP_1_1};
 
 /// The client's side of TLS, whole or with the fault.
 pub(super) fn config(props: &Props, broken: Option<Break>) -> Arc<ClientConfig> {
@@ -28,9 +29,10 @@ pub(super) fn config(props: &Props, broken: Option<Break>) -> Arc<ClientConfig> 
             use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
             matches!(fault, Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
         },
-        _ => return Arc::clone(&props.tls),
+        _ => |_| false,
     };
     let mut config = (*props.tls).clone();
+    config.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
     let careless = Careless { judge: Arc::clone(&props.trust), forgives };
     config.dangerous().set_certificate_verifier(Arc::new(careless));
     Arc::new(config)

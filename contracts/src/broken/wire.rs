@@ -1,4 +1,4 @@
-//! One literal HTTP/1.1 exchange over mutual TLS, on a connection of its own.
+//! One exchange over mutual TLS, on a connection of its own: literal HTTP/1.1, or HTTP/2 if the server chooses it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::breaks::Break;
+use super::http2;
+use crate::http2::H2;
 
 /// The longest head of an answer.
 const HEAD_BYTES: usize = 16 * 1024;
 /// The longest body of an answer.
-const BODY_BYTES: usize = 256 * 1024;
+pub(super) const BODY_BYTES: usize = 256 * 1024;
 /// Headers of an answer.
 const HEADERS: usize = 64;
 
@@ -33,10 +35,15 @@ impl Reply {
     }
 }
 
-/// No answer, and whether a byte of the request had gone out.
+/// How far a request got that has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lost {
-    pub(super) sent: bool,
+pub(super) enum Lost {
+    /// No byte of it had gone out.
+    Unsent,
+    /// The server says that it has not begun with it.
+    NotBegun,
+    /// It may have been carried out.
+    Perhaps,
 }
 
 /// The way to D1.
@@ -51,19 +58,22 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     /// Sends a request and reads the answer, all within a time.
     pub(super) async fn exchange(self, request: &[u8], patience: Duration) -> Result<Reply, Lost> {
-        let mut sent = false;
-        let talked = timeout(patience, self.talk(request, &mut sent)).await;
-        talked.ok().flatten().ok_or(Lost { sent })
+        let mut lost = Lost::Unsent;
+        let talked = timeout(patience, self.talk(request, &mut lost)).await;
+        talked.ok().flatten().ok_or(lost)
     }
 
-    async fn talk(self, request: &[u8], sent: &mut bool) -> Option<Reply> {
+    async fn talk(self, request: &[u8], lost: &mut Lost) -> Option<Reply> {
         let (host, _) = self.authority.rsplit_once(':')?;
         let name = ServerName::try_from(host.to_owned()).ok()?;
         let socket = TcpStream::connect(self.authority).await.ok()?;
         // A request that leaves a little later is no fault.
         let _ = socket.set_nodelay(true);
         let mut stream = TlsConnector::from(Arc::clone(self.tls)).connect(name, socket).await.ok()?;
-        *sent = true;
+        if stream.get_ref().1.alpn_protocol() == Some(H2) {
+            return http2::talk(&mut stream, request, self.broken, lost).await;
+        }
+        *lost = Lost::Perhaps;
         stream.write_all(request).await.ok()?;
         stream.flush().await.ok()?;
         read_reply(&mut stream, self.broken).await

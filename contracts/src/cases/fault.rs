@@ -17,6 +17,8 @@ pub enum Fault {
     Tls(TlsFault),
     /// No answer, though there was a connection.
     Unanswered(Unanswered),
+    /// What becomes of a request on a connection of HTTP/2, which is offered for one connection alone. Connections as above.
+    Http2(Http2Fault),
     /// The answer as literal bytes, in pieces.
     Bytes(Vec<Piece>),
     /// The answer with another body than it should have.
@@ -104,19 +106,22 @@ pub enum TlsFault {
     WrongName,
     /// It is for clients.
     ClientUsage,
+    /// It is of an authority below the one that the client knows, and the certificate of that authority is not shown.
+    NoIntermediate,
     /// D1 does not know the authority of the gateway's certificate.
     CallerRefused,
 }
 
 impl TlsFault {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UnknownAuthority,
         Self::SelfSigned,
         Self::Expired,
         Self::NotYetValid,
         Self::WrongName,
         Self::ClientUsage,
+        Self::NoIntermediate,
         Self::CallerRefused,
     ];
 }
@@ -127,6 +132,8 @@ impl TlsFault {
 pub enum Unanswered {
     /// The connection is reset before anything was read.
     ResetUnread,
+    /// The connection is reset when the beginning of the request was read.
+    ResetWithin,
     /// The connection is reset when the whole request was read.
     Reset,
     /// The connection is closed, as TLS wants it, when the whole request was read.
@@ -135,6 +142,36 @@ pub enum Unanswered {
     Late,
     /// The answer is good and comes whole, and then the connection is closed although it was to be kept.
     ClosedWhenIdle,
+}
+
+/// What becomes of a request of HTTP/2 (RFC 9113, 6.8 and 8.7). D1 has read it whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Http2Fault {
+    /// GOAWAY names a stream below that of the request as the last one: the request was not begun.
+    GoawayBelow,
+    /// GOAWAY names the stream of the request as the last one, and the connection ends without an answer.
+    GoawayAboveUnanswered,
+    /// GOAWAY names the stream of the request as the last one, and then the good answer comes.
+    GoawayAboveAnswered,
+    /// `RST_STREAM` with `REFUSED_STREAM`: the request was not begun.
+    StreamRefused,
+    /// `RST_STREAM` with `INTERNAL_ERROR`.
+    StreamFailed,
+    /// `RST_STREAM` with `CANCEL`.
+    StreamCancelled,
+}
+
+impl Http2Fault {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::GoawayBelow,
+        Self::GoawayAboveUnanswered,
+        Self::GoawayAboveAnswered,
+        Self::StreamRefused,
+        Self::StreamFailed,
+        Self::StreamCancelled,
+    ];
 }
 
 /// A piece of an answer. In texts `{status}`, `{body}` and `{length}` stand for those of the good answer.
@@ -194,8 +231,8 @@ pub struct Edit {
     pub headers: BTreeMap<String, String>,
 }
 
-/// Another head. In values `{now+N}` and `{now-N}` stand for a date of HTTP, N seconds from now, and `{origin}` for
-/// the address of D1.
+/// Another head. In values `{now+N}` and `{now-N}` stand for a date of HTTP, N seconds from now, `{origin}` for
+/// the address of D1, and `{elsewhere}` for one that is not D1's.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Instead {
@@ -208,10 +245,21 @@ pub struct Instead {
 }
 
 impl Fault {
-    /// Whether no request can reach D1.
+    /// Whether it befalls a connection, on which no request is read that could be judged.
     #[must_use]
-    pub const fn is_before_requests(&self) -> bool {
-        matches!(self, Self::Connection(_) | Self::Tls(_) | Self::Unanswered(Unanswered::ResetUnread))
+    pub const fn is_of_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Connection(_)
+                | Self::Tls(_)
+                | Self::Http2(_)
+                | Self::Unanswered(Unanswered::ResetUnread | Unanswered::ResetWithin)
+        )
+    }
+
+    /// Whether it shows only when a request is on the connection.
+    pub(crate) const fn waits_for_request(&self) -> bool {
+        matches!(self, Self::Http2(_) | Self::Unanswered(Unanswered::ResetWithin))
     }
 }
 
@@ -222,6 +270,7 @@ impl fmt::Display for Fault {
             Self::Connection(fault) => write!(f, "connection: {fault:?}"),
             Self::Tls(fault) => write!(f, "TLS: {fault:?}"),
             Self::Unanswered(fault) => write!(f, "no answer: {fault:?}"),
+            Self::Http2(fault) => write!(f, "HTTP/2: {fault:?}"),
             Self::Bytes(_) => f.write_str("an answer of literal bytes"),
             Self::Body(_) => f.write_str("a body that was changed"),
             Self::Instead(_) => f.write_str("a head that was changed"),

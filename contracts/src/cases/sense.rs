@@ -131,7 +131,9 @@ pub(super) fn check_fault(fault: &Fault) -> Result<(), String> {
             instead.status.map_or(Ok(()), check_status)?;
             check_headers(&instead.headers)
         }
-        Fault::Connection(_) | Fault::Tls(_) | Fault::Unanswered(_) | Fault::Sealed(_) => Ok(()),
+        Fault::Connection(_) | Fault::Tls(_) | Fault::Unanswered(_) | Fault::Http2(_) | Fault::Sealed(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -219,7 +221,7 @@ fn check_script(case: &Case, [_, _, status, code, _]: [&str; 5]) -> Result<(), S
     let fits = |turn: &Turn| {
         let shown = turn.body.as_ref().and_then(|body| body.get("errorCode")).and_then(Value::as_str);
         // What ends a connection before a request shows no status.
-        let is_shown = !turn.fault.as_ref().is_some_and(Fault::is_before_requests);
+        let is_shown = !turn.fault.as_ref().is_some_and(Fault::is_of_connection);
         is_shown && turn.status.to_string() == status && shown.unwrap_or("none") == code
     };
     // A cell of good answers is shown by the good answer that stands at the end of every script.

@@ -71,6 +71,8 @@ enum Ends {
     NothingSent,
     /// Without an answer, and the client may know that D1 read nothing, or not.
     PerhapsSent,
+    /// Without an answer, but with D1's word that it has not begun with the request.
+    NotBegun,
     /// Without an answer that can be trusted: whether it was done is unknown.
     InDoubt,
     /// With an answer that says "done" and nothing that could be used.
@@ -163,10 +165,10 @@ impl Entry {
         check_words(&self.why, &self.source)?;
         check_patience(self.attempt_timeout_ms)?;
         check_fault(&self.fault)?;
-        if self.ends == Ends::Repeated && !self.once {
-            return Err(
-                "`ends`: expected `once` beside `repeated`, or no other attempt is answered".to_owned()
-            );
+        // Of HTTP/2 no answer is made but one.
+        let answers = self.fault.waits_for_request() && self.ends != Ends::Ok;
+        if (self.ends == Ends::Repeated || self.ends == Ends::NotBegun || answers) && !self.once {
+            return Err("`once`: expected it here, or no other attempt is answered; add it".to_owned());
         }
         match &self.answer {
             Some(Answer { status, .. }) => check_status(*status),
@@ -230,24 +232,30 @@ impl Entry {
         };
         let in_doubt = || vec![doubtful(&Outcome::NoAnswer), doubtful(&Outcome::Unreadable)];
         let some = if creates { Count::Exactly(1) } else { SOME };
+        // What befalls a connection is not counted as a request, though some of it was read.
         let unread = Count::Exactly(0);
+        let of_connection = self.fault.is_of_connection();
+        let after_one = |mut endings: Vec<Ending>| {
+            endings.iter_mut().for_each(|ending| ending.attempts = Some(unread));
+            endings.insert(0, ok());
+            (endings, Count::Exactly(1))
+        };
         let status = turn.shown_status();
         match self.ends {
-            Ends::NothingSent if self.once => {
-                // Either another attempt is read and answered, or none is and nothing was done.
-                let mut endings = known(&Outcome::NoAnswer);
-                endings.iter_mut().for_each(|ending| ending.attempts = Some(Count::Exactly(0)));
-                endings.insert(0, ok());
-                (endings, Count::Exactly(1))
-            }
+            // Either another attempt is read and answered, or none is and nothing was done.
+            Ends::NothingSent if self.once => after_one(known(&Outcome::NoAnswer)),
+            Ends::NotBegun => after_one(vec![ending(&Outcome::NoAnswer, Retryable::Safe, false)]),
             Ends::NothingSent => (known(&Outcome::NoAnswer), unread),
             Ends::PerhapsSent => {
                 let mut endings = known(&Outcome::NoAnswer);
                 endings.extend(creates.then(|| doubtful(&Outcome::NoAnswer)));
                 (endings, unread)
             }
+            Ends::InDoubt if of_connection && creates => (in_doubt(), unread),
+            Ends::InDoubt if of_connection => after_one(in_doubt()),
             Ends::InDoubt => (in_doubt(), some),
             Ends::Unreadable => (vec![doubtful(&Outcome::Unreadable)], some),
+            Ends::Ok if of_connection => (vec![ok()], unread),
             Ends::Ok => (vec![ok()], Count::Exactly(1)),
             Ends::OkOrInDoubt => {
                 // The call that was made with the token, which is a creation.

@@ -25,6 +25,7 @@ pub(super) struct Sent {
 /// Where and when an answer is given, and to what.
 pub(super) struct Place<'a> {
     pub(super) origin: &'a str,
+    pub(super) elsewhere: &'a str,
     pub(super) now: SystemTime,
     pub(super) operation: &'a str,
 }
@@ -45,11 +46,13 @@ impl Place<'_> {
     pub(super) fn sent(&self, turn: &Turn, mut headers: BTreeMap<String, String>, body: Vec<u8>) -> Sent {
         match &turn.fault {
             // Those end connections before there is an answer; or what is wrong stands in the body already.
-            None | Some(Fault::Connection(_) | Fault::Tls(_) | Fault::Sealed(_)) => {
+            None | Some(Fault::Connection(_) | Fault::Tls(_) | Fault::Http2(_) | Fault::Sealed(_)) => {
                 Sent::whole(turn.status, headers, body, Then::Keep)
             }
             Some(Fault::Unanswered(unanswered)) => match unanswered {
-                Unanswered::Reset | Unanswered::ResetUnread => Sent::nothing(Then::Reset),
+                Unanswered::Reset | Unanswered::ResetUnread | Unanswered::ResetWithin => {
+                    Sent::nothing(Then::Reset)
+                }
                 Unanswered::Closed => Sent::nothing(Then::Close),
                 Unanswered::ClosedWhenIdle => Sent::whole(turn.status, headers, body, Then::Close),
                 Unanswered::Late => {
@@ -84,7 +87,7 @@ impl Place<'_> {
     fn value(&self, value: &str) -> String {
         let shift = value.strip_prefix("{now").and_then(|rest| rest.strip_suffix('}'));
         let Some(seconds) = shift.and_then(|shift| shift.parse::<i64>().ok()) else {
-            return value.replace("{origin}", self.origin);
+            return value.replace("{origin}", self.origin).replace("{elsewhere}", self.elsewhere);
         };
         let by = Duration::from_secs(seconds.unsigned_abs());
         let moment = if seconds < 0 { self.now.checked_sub(by) } else { self.now.checked_add(by) };

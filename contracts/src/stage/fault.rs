@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -79,10 +79,20 @@ async fn silent(mut socket: TcpStream) -> Result<(), Patient> {
     timeout(LATE, drain(&mut socket)).await.map(drop).map_err(|_| Patient)
 }
 
-async fn drain(socket: &mut TcpStream) -> std::io::Result<()> {
+/// Reads until the peer has left.
+pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
     let mut bytes = [0; 1024];
-    while socket.read(&mut bytes).await? > 0 {}
+    while stream.read(&mut bytes).await? > 0 {}
     Ok(())
+}
+
+/// The beginning of a request that is read before a reset: less than any has.
+const BEGINNING: usize = 16;
+
+/// Reads the beginning of a request. Nothing if none comes.
+pub(super) async fn beginning(stream: &mut TlsStream<TcpStream>) -> Option<()> {
+    let mut bytes = [0; BEGINNING];
+    timeout(SILENCE, stream.read_exact(&mut bytes)).await.ok()?.ok().map(drop)
 }
 
 /// Ends a connection with a reset.

@@ -1,11 +1,11 @@
 //! What a case answers, request by request, and what has passed.
 
-use std::collections::BTreeMap;
+mod fill;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -13,9 +13,11 @@ use super::answer::Place;
 use super::bearers::Bearers;
 use super::delivery::{Delivered, Step, Then};
 use super::http::Request;
-use super::{Exchange, ShownExchange, Stage, refuses};
-use crate::cases::{Case, ConnectionFault, Disguise, Fault, TlsFault, Turn};
+use super::{Exchange, PlayError, ShownExchange, Stage, refuses};
+use crate::cases::{Case, ConnectionFault, Fault, Turn};
+use crate::http2::{H2, HTTP_1_1};
 use crate::operation::Operation;
+use fill::{headers, no_route};
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
 pub(super) const EXCHANGES: usize = 64;
@@ -25,6 +27,8 @@ pub(super) struct Script {
     stage: Stage,
     case: Case,
     origin: String,
+    /// An address that is not D1's, and where nobody is to call.
+    elsewhere: String,
     passed: Mutex<Passed>,
     traffic: watch::Sender<Traffic>,
     port: watch::Sender<Port>,
@@ -52,6 +56,8 @@ struct Passed {
     bearers: Bearers,
     /// An access token was given out.
     token_given: bool,
+    /// Why the server has ended before its time.
+    broken: Option<PlayError>,
 }
 
 /// What a request is answered with.
@@ -65,11 +71,12 @@ pub(super) struct Reply {
 }
 
 impl Script {
-    pub(super) fn new(stage: Stage, case: Case, origin: &str) -> Self {
+    pub(super) fn new(stage: Stage, case: Case, origin: &str, elsewhere: &str) -> Self {
         Self {
             stage,
             case,
             origin: origin.to_owned(),
+            elsewhere: elsewhere.to_owned(),
             passed: Mutex::default(),
             traffic: watch::Sender::default(),
             port: watch::Sender::new(Port::Open),
@@ -101,9 +108,18 @@ impl Script {
         exchanges
     }
 
-    pub(super) fn tls(&self, fault: Option<TlsFault>) -> Arc<ServerConfig> {
-        let bad = fault.and_then(|fault| self.stage.tls.bad.get(&fault));
-        Arc::clone(bad.unwrap_or(&self.stage.tls.good))
+    /// The TLS of a connection that this befalls. Nothing if the stage has none with such a fault.
+    pub(super) fn tls(&self, greeting: Option<&Fault>) -> Option<Arc<ServerConfig>> {
+        let tls = &self.stage.tls;
+        match greeting {
+            Some(Fault::Tls(fault)) => tls.bad.get(fault).cloned(),
+            Some(Fault::Http2(_)) => {
+                let mut config = (*tls.good).clone();
+                config.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
+                Some(Arc::new(config))
+            }
+            _ => Some(Arc::clone(&tls.good)),
+        }
     }
 
     /// Whether the case is about the token endpoint, so that its faults befall the first connection already.
@@ -114,7 +130,7 @@ impl Script {
     pub(super) fn refuses_the_first(&self) -> bool {
         let refuses = refuses(&self.case) && self.begins_at_once();
         if refuses {
-            self.note_given(&mut self.lock(), Fault::Connection(ConnectionFault::Refused).to_string());
+            self.note_given(&mut self.lock(), Fault::Connection(ConnectionFault::Refused).to_string(), 0);
         }
         refuses
     }
@@ -140,9 +156,10 @@ impl Script {
         let _ = self.port.subscribe().wait_for(|port| *port == Port::Closed).await;
     }
 
-    /// The fault that befalls a new connection.
-    pub(super) fn greeting(&self) -> Option<Fault> {
-        let turn = self.before_requests()?;
+    /// The fault that befalls a new connection, and its place. One that waits for a request is under way until it is told
+    /// with [`Script::delivered`] whether one came.
+    pub(super) fn greeting(&self) -> Option<(usize, Fault)> {
+        let turn = self.of_connection()?;
         let mut passed = self.lock();
         let given = passed.exchanges.iter().filter(|one| one.is_connection()).count();
         let due = (passed.token_given || self.begins_at_once()) && (turn.always || given == 0);
@@ -150,21 +167,48 @@ impl Script {
             return None;
         }
         let fault = turn.fault.clone()?;
-        self.note_given(&mut passed, fault.to_string());
-        Some(fault)
+        let (number, waits) = (passed.exchanges.len(), fault.waits_for_request());
+        self.note_given(&mut passed, fault.to_string(), usize::from(waits));
+        Some((number, fault))
     }
 
-    fn before_requests(&self) -> Option<&Turn> {
-        self.case.answers.iter().find(|turn| turn.fault.as_ref().is_some_and(Fault::is_before_requests))
+    /// What is answered where a fault of a connection has an answer: status and body of the turn.
+    pub(super) fn answer_of_connection(&self) -> Option<(u16, Option<Vec<u8>>)> {
+        let turn = self.of_connection()?;
+        Some((turn.status, self.body(turn, 1)))
     }
 
-    fn note_given(&self, passed: &mut Passed, fault: String) {
-        let operation = self.case.operation().to_owned();
-        self.note(
-            passed,
-            Exchange { operation, fault: Some(fault), written: true, ..Exchange::nothing() },
-            0,
-        );
+    fn of_connection(&self) -> Option<&Turn> {
+        self.case.answers.iter().find(|turn| turn.fault.as_ref().is_some_and(Fault::is_of_connection))
+    }
+
+    fn note_given(&self, passed: &mut Passed, fault: String, under_way: usize) {
+        let (operation, written) = (self.case.operation().to_owned(), under_way == 0);
+        let exchange = Exchange { operation, fault: Some(fault), written, ..Exchange::nothing() };
+        self.note(passed, exchange, under_way);
+    }
+
+    /// A connection to where nobody has any business.
+    pub(super) fn note_stray(&self) {
+        let fault = "connection: expected none to another address than D1's; a redirection was followed";
+        let request_faults = vec![fault.to_owned()];
+        self.note(&mut self.lock(), Exchange { request_faults, ..Exchange::nothing() }, 0);
+    }
+
+    /// A client that does not offer what the case is about.
+    pub(super) fn note_not_offered(&self, number: usize) {
+        let fault = "connection: expected h2 among the protocols that the client offers (ALPN); a client without HTTP/2 says \
+                     so, and its cases are put aside";
+        self.lock().exchanges[number].request_faults.push(fault.to_owned());
+    }
+
+    /// The server ends before its time.
+    pub(super) fn note_broken(&self, error: PlayError) {
+        self.lock().broken.get_or_insert(error);
+    }
+
+    pub(super) fn broken(&self) -> Option<PlayError> {
+        self.lock().broken.take()
     }
 
     /// What cannot be answered is a fault of the client all the same.
@@ -229,7 +273,7 @@ impl Script {
         }
         let body = body.unwrap_or_default();
         let issues = operation == "getAccessToken" && turn.status == 200;
-        let moves = issues && self.before_requests().is_some();
+        let moves = issues && self.of_connection().is_some();
         if moves {
             headers.insert("connection".to_owned(), "close".to_owned());
         }
@@ -240,7 +284,12 @@ impl Script {
         let judged = contract.judge_answer(&operation, turn.status, &pairs, &body);
         let fault = turn.fault.as_ref().map(ToString::to_string);
         let answer_faults = if fault.is_some() { Vec::new() } else { judged.err().unwrap_or_default() };
-        let place = Place { origin: &self.origin, now: (self.stage.now)(), operation: &operation };
+        let place = Place {
+            origin: &self.origin,
+            elsewhere: &self.elsewhere,
+            now: (self.stage.now)(),
+            operation: &operation,
+        };
         let sent = place.sent(&turn, headers, body);
         let shown = self.stage.known.exchange(request, matched, &sent.headers, &sent.body);
         let number = passed.exchanges.len();
@@ -258,7 +307,7 @@ impl Script {
         self.note(&mut passed, exchange, 1);
         let closes_the_port = issues && refuses(&self.case);
         if closes_the_port {
-            self.note_given(&mut passed, Fault::Connection(ConnectionFault::Refused).to_string());
+            self.note_given(&mut passed, Fault::Connection(ConnectionFault::Refused).to_string(), 0);
         }
         let then = if moves && sent.then == Then::Keep { Then::Close } else { sent.then };
         Some(Reply { number, steps: sent.steps, then, closes_the_port })
@@ -269,57 +318,10 @@ impl Script {
         if operation != self.case.operation() {
             return good();
         }
-        let of_requests = |turn: &&Turn| !turn.fault.as_ref().is_some_and(Fault::is_before_requests);
+        let of_requests = |turn: &&Turn| !turn.fault.as_ref().is_some_and(Fault::is_of_connection);
         let scripted = self.case.answers.iter().filter(of_requests).nth(before).cloned();
         let endless = || self.case.answers.iter().rfind(of_requests).filter(|turn| turn.always).cloned();
         scripted.or_else(endless).unwrap_or_else(good)
-    }
-
-    fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
-        let mut body = turn.body.clone()?;
-        let disguise = match turn.fault {
-            Some(Fault::Sealed(disguise)) => Some(disguise),
-            _ => None,
-        };
-        self.fill_in(&mut body, number, disguise);
-        Some(body.to_string().into_bytes())
-    }
-
-    /// Puts in what cannot stand in a file. `number` counts the answers of the operation.
-    fn fill_in(&self, value: &mut Value, number: usize, disguise: Option<Disguise>) {
-        let sealed = value.get("$sealed").map(ToString::to_string);
-        if let Some(plaintext) = sealed {
-            // A plaintext that cannot be sealed leaves a text that no contract allows, so that the case fails.
-            let sealed = match disguise {
-                Some(disguise) => (self.stage.forge)(&plaintext, disguise),
-                None => (self.stage.seal)(&plaintext),
-            };
-            *value = sealed.unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
-        } else if let Some(Value::String(text)) = value.get("$numbered") {
-            *value = format!("{text}{number}").into();
-        } else if let Value::Object(members) = value {
-            members.values_mut().for_each(|member| self.fill_in(member, number, disguise));
-        }
-    }
-
-    /// The request against the contract, and the card inside it.
-    fn request_faults(&self, request: &Request) -> Vec<String> {
-        let contract = &self.stage.contract;
-        let judged = contract.judge_request(&request.method, &request.path, &request.headers, &request.body);
-        let operation = judged.as_ref().map_or("", |operation| operation).to_owned();
-        let mut faults = judged.err().unwrap_or_default();
-        if operation == "createToken" {
-            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-            let jwe = body.get("encryptedData").and_then(Value::as_str).unwrap_or_default();
-            match (self.stage.open)(jwe) {
-                Some(card) => {
-                    faults
-                        .extend(contract.judge_plaintext("CardCredentials", &card).err().unwrap_or_default());
-                }
-                None => return vec!["request encryptedData: expected a JWE that D1's key opens".to_owned()],
-            }
-        }
-        faults.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -343,18 +345,4 @@ impl Exchange {
     pub fn is_connection(&self) -> bool {
         self.method.is_empty() && self.fault.is_some()
     }
-}
-
-/// The answer to a request of no operation (contract C32).
-fn no_route() -> Turn {
-    let body = serde_json::json!({"errorCode": "RESOURCE_NOT_FOUND", "error": "No such resource"});
-    Turn { status: 404, headers: BTreeMap::new(), body: Some(body), fault: None, always: false }
-}
-
-fn headers(turn: &Turn, has_body: bool) -> BTreeMap<String, String> {
-    let mut headers = turn.headers.clone();
-    if has_body {
-        headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
-    }
-    headers
 }

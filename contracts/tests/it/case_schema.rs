@@ -6,7 +6,7 @@ use std::path::Path;
 
 use d1_contracts::{
     AnswerFault, CASE_SCHEMA, Case, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation,
-    Instead, Piece, ReportedOutcome, Retryable, TlsFault, Turn, Unanswered, cases_in,
+    Http2Fault, Instead, Piece, ReportedOutcome, Retryable, TlsFault, Turn, Unanswered, cases_in,
 };
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -245,9 +245,12 @@ fn every_fault_is_in_the_schema_with_all_its_words() {
         [Refused, ConnectionFault::Reset, ClosedAfterHello, Silent, Garbage, Tls11]
             .map(AnswerFault::Connection),
     );
-    use Unanswered::{Closed, ClosedWhenIdle, Late, ResetUnread};
-    faults
-        .extend([ResetUnread, Unanswered::Reset, Closed, Late, ClosedWhenIdle].map(AnswerFault::Unanswered));
+    use Unanswered::{Closed, ClosedWhenIdle, Late, ResetUnread, ResetWithin};
+    faults.extend(
+        [ResetUnread, ResetWithin, Unanswered::Reset, Closed, Late, ClosedWhenIdle]
+            .map(AnswerFault::Unanswered),
+    );
+    faults.extend(Http2Fault::ALL.map(AnswerFault::Http2));
     let (validator, folder) = (validator(), tempfile::tempdir().expect("a folder"));
     for fault in faults {
         // Before the answer of the cell, since some faults let none be shown.
@@ -260,6 +263,7 @@ fn every_fault_is_in_the_schema_with_all_its_words() {
     }
     for wrong in [
         json!({"tls": "zzz"}),
+        json!({"http2": "zzz"}),
         json!({"sealed": "zzz"}),
         json!({"zzz": 1}),
         json!({"bytes": [{"end": "zzz"}]}),

@@ -3,9 +3,11 @@
 mod fake;
 mod protocol;
 
-use d1_contracts::{Limits, ShimCommand};
+use d1_contracts::{
+    Case, GoodAnswers, Limits, PlayError, ShimCommand, TlsFault, TransportFaults, transport_cases,
+};
 
-use fake::{Fake, fault_of, good_cases};
+use fake::{Fake, fault_of, good_cases, stage};
 
 /// Answers each call as it should be.
 const GOOD: &str = "ok";
@@ -34,6 +36,29 @@ async fn answers_may_come_out_of_order() {
         assert_eq!(fault_of(&one), None, "{}", one.case.id);
     }
     assert_eq!(fake.starts(), 1);
+}
+
+fn of_transport(name: &str) -> Case {
+    let faults = TransportFaults::built_in().expect("good faults");
+    let cases = transport_cases(&faults, &GoodAnswers::built_in().expect("good answers"));
+    cases.into_iter().find(|case| case.id.contains(name)).expect("a case")
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_name_http2_lacks_what_its_cases_need() {
+    let (over_http2, over_any) = (of_transport("/http2-goaway-below/"), of_transport("/reset-after-head/"));
+    for (features, lacks) in [("", Some("http2")), (r#""parallel""#, Some("http2")), (r#""http2""#, None)] {
+        let shim = Fake::new(features, GOOD).start(Limits::default()).await;
+        assert_eq!((shim.lacks(&over_http2), shim.lacks(&over_any)), (lacks, None), "{features}");
+    }
+}
+
+#[tokio::test]
+async fn a_stage_without_the_tls_of_a_case_does_not_play_it_with_another() {
+    let case = of_transport("/certificate-expired/");
+    let error = stage().play(&case).await.err().expect("it is refused");
+    assert!(matches!(error, PlayError::Tls(TlsFault::Expired)), "{error}");
+    assert!(stage().play(&of_transport("/reset-after-head/")).await.is_ok());
 }
 
 /// Runs a shim that does something else in one case. That case fails with the parts of the text, the others do not.

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase, Report,
-    RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    Aside, CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase,
+    Report, RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -111,13 +111,18 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let reports = Reports::open(&args.reports)?;
     let world = pretend_world()?;
     let stage = stage(world.path(), catalogue)?;
-    let Played { client, ran, mut ended } = match &args.exec {
+    let Played { client, ran, aside, mut ended } = match &args.exec {
         Some(command) => shim::run(world.path(), &stage, command, &planned)?,
         None => run_own(world.path(), &stage, &planned)?,
     };
+    if aside.len() == planned.len() {
+        let error = "no case could be run: each needs what this client has not".into();
+        return Err(Failure { exit: Exit::NothingRan, error });
+    }
+    let shown = planned.iter().filter(|case| aside.iter().all(|(id, _)| *id != case.id)).cloned().collect();
     let contract = inbound().map_err(Failure::internal)?;
     let known = known.judge(catalogue, &ran)?;
-    let mut report = Report::new(&client, matrix, planned.clone(), ran)
+    let mut report = Report::new(&client, matrix, shown, ran)
         .with_contract(Side::Inbound, contract)
         .with_waived(known, exempt);
     let mut witness = Ok(());
@@ -136,6 +141,7 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
         report = report.interrupted();
     }
     print(&report.text(paint(args.color)));
+    print_aside(&aside, planned.len());
     reports.write(&report)?;
     ended?;
     let failed = report.unexpected().count();
@@ -146,6 +152,16 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     waivers::gate(report.stale().count())?;
     gate(if whole { gaps.len() } else { 0 })?;
     witness
+}
+
+/// Names what was not run: nobody is to take its cells for seen.
+fn print_aside(aside: &Aside, planned: usize) {
+    for (case, why) in aside {
+        print(&format!("aside: {case}: {why}"));
+    }
+    if !aside.is_empty() {
+        print(&format!("{} of {planned} cases put aside: their cells are still to be seen", aside.len()));
+    }
 }
 
 fn nothing_to_run(filter: &str) -> Failure {
@@ -186,7 +202,7 @@ fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<Played, Failur
     let note = |one: &_| progress.note(one);
     let run = async { run_cases(stage, cases, &subject, AT_ONCE, &note).await.map_err(harness) };
     let ended = runtime.block_on(unless_interrupted(run));
-    Ok(progress.played(name, ended))
+    Ok(progress.played(name, Aside::new(), ended))
 }
 
 fn harness(error: RunError) -> Failure {

@@ -169,3 +169,32 @@ fn an_exempt_cell_is_no_gap_and_a_documented_one_cannot_be_exempt() {
     let (_, err) = ends(folder.path(), &coverage, 64);
     assert!(err.contains("is documented, and what is documented has no exemption"), "{err}");
 }
+
+/// Fails every call, and does not speak HTTP/2.
+const WITHOUT_HTTP2: &str = r#"
+read -r hello
+echo '{"hello":{"protocol":1,"client":"old 1","features":[]}}'
+while read -r call; do
+    case $call in '{"bye"'*) exit 0;; esac
+    id=${call#*'"id":'}
+    echo '{"told":{"id":'${id%%,*}',"outcome":"no_answer","retryable":"never","ambiguous":false}}'
+done
+"#;
+
+#[test]
+fn what_a_client_cannot_be_shown_is_put_aside_by_name_and_counts_for_nothing() {
+    let folder = empty_folder();
+    fs::write(folder.path().join("shim.sh"), WITHOUT_HTTP2).expect("written");
+    let run = |filter| ["contract", "run", "--exec", "sh shim.sh", "--json", "run.json", "--filter", filter];
+    let (out, _) = ends(folder.path(), &run("getToken/transport/h"), 1);
+    let aside =
+        "aside: inbound/getToken/transport/http2-stream-refused/generated: not run: needs the feature http2";
+    assert!(out.contains(aside), "{out}");
+    assert!(out.contains("failed: inbound/getToken/transport/head-cut/"), "{out}");
+    let report = fs::read_to_string(folder.path().join("run.json")).expect("the report");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!((&report["partial"], &report["complete"]), (&false.into(), &false.into()));
+    assert!(out.contains(" cases put aside: their cells are still to be seen"), "{out}");
+    let (_, err) = ends(folder.path(), &run("transport/http2-"), 3);
+    assert!(err.contains("no case could be run"), "{err}");
+}

@@ -1,13 +1,15 @@
 //! The contract suite against our own client, over real mutual TLS, and that the suite can fail.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use d1_client::{Client, MerchantId, TokenId};
 use d1_contracts::{
-    Break, BrokenClient, Case, Catalogue, Count, Ran, ReportedOutcome, Retryable, Subject, Told,
-    built_in_cases, first_kills, judge_case, run_case, run_cases, sabotage,
+    BoxFuture, Break, BrokenClient, Case, Catalogue, Count, MERCHANT_ID, Ran, ReportedOutcome, Retryable,
+    Subject, TOKEN_ID, Task, Told, built_in_cases, first_kills, judge_case, run_case, run_cases, sabotage,
 };
 use d1_simulator::cli::{OwnClient, contract_props, contract_stage};
-use system_tests::Folder;
+use system_tests::{Folder, client_config};
 
 /// Every case that is built in, literal or made.
 fn all_cases() -> Vec<Case> {
@@ -158,6 +160,21 @@ async fn each_of_these_cases_is_there_for_the_one_thing_that_it_notices() {
         (Break::PanicUnreadable, "inbound/createTransaction/transport/body-deep/generated"),
         (Break::WantMediaType, "inbound/getAccessToken/transport/media-type-missing/generated"),
         (Break::WantMediaType, "inbound/createTransaction/transport/media-type-other/generated"),
+        (
+            Break::AnyCertificate,
+            "inbound/createTransaction/transport/certificate-without-intermediate/generated",
+        ),
+        (Break::FollowRedirects, "inbound/deleteToken/transport/redirected-to-another-host/generated"),
+        (Break::NotAmbiguous, "inbound/createTransaction/transport/reset-within-request/generated"),
+        (Break::RefusalInDoubt, "inbound/createTransaction/transport/http2-stream-refused/generated"),
+        (Break::RefusalInDoubt, "inbound/createTransaction/transport/http2-goaway-below/generated"),
+        (Break::WaitOutResets, "inbound/createTransaction/transport/http2-stream-refused/generated"),
+        (Break::WaitOutResets, "inbound/createTransaction/transport/http2-goaway-below/generated"),
+        (Break::GoawayIsNo, "inbound/createTransaction/transport/http2-goaway-above-unanswered/generated"),
+        (Break::GoawayIsEnd, "inbound/getToken/transport/http2-goaway-above-answered/generated"),
+        (Break::GoawayIsEnd, "inbound/deleteToken/transport/http2-goaway-above-answered/generated"),
+        (Break::NotAmbiguous, "inbound/createTransaction/transport/http2-stream-failed/generated"),
+        (Break::NotAmbiguous, "inbound/createTransaction/transport/http2-stream-cancelled/generated"),
         (Break::InflateAll, "inbound/getToken/transport/body-gzip-bomb/generated"),
     ] {
         let case = cases.iter().find(|case| case.id == id).unwrap_or_else(|| panic!("{id}"));
@@ -197,4 +214,52 @@ async fn a_client_that_panics_fails_its_case_and_leaves_the_suite_standing() {
     let ran = run_case(&stage, &case, &subject).await.expect("the suite stands");
     assert_eq!(ran.verdict.reported, Err("the client panicked".to_owned()));
     assert!(ran.told.is_none());
+}
+
+/// A client that has learned no HTTP/2.
+struct OfHttp1(Arc<Folder>);
+
+impl Subject for OfHttp1 {
+    fn name(&self) -> &'static str {
+        "of http/1.1 alone"
+    }
+
+    fn call<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Told, String>> {
+        Box::pin(async move {
+            let client =
+                Client::new(client_config(&self.0, task.base_url).http1_only(true)).expect("a client");
+            let (merchant, token) = (MerchantId::new(MERCHANT_ID), TokenId::new(TOKEN_ID));
+            let (merchant, token) = (merchant.expect("an id"), token.expect("an id"));
+            let read = client.get_token(&merchant, &token, None).await;
+            let outcome = if read.is_ok() { ReportedOutcome::Ok } else { ReportedOutcome::NoAnswer };
+            let (retryable, result) = (Retryable::Never, BTreeMap::new());
+            Ok(Told { outcome, retryable, ambiguous: false, result, waited_ms: 0 })
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_http2_counts_as_served_only_if_its_bytes_left_over_http2() {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let id = "inbound/getToken/transport/http2-stream-refused/generated";
+    let case = all_cases().into_iter().find(|case| case.id == id).expect("a case");
+    let ran = run_case(&stage, &case, &OfHttp1(Arc::clone(&folder))).await.expect("it runs");
+    assert!(ran.verdict.served.as_ref().is_err_and(|fault| fault.contains("not be written")), "{ran:?}");
+    assert!(ran.verdict.behaved.as_ref().is_err_and(|fault| fault.contains("ALPN")), "{ran:?}");
+    let ran = run_case(&stage, &case, &OwnClient::new(folder.root())).await.expect("it runs");
+    assert_eq!(ran.verdict.served, Ok(()));
+}
+
+#[tokio::test]
+async fn whoever_calls_where_a_redirection_points_is_seen_there() {
+    let folder = Folder::shared();
+    let stage = contract_stage(folder.root()).expect("a stage");
+    let props = contract_props(folder.root()).expect("props");
+    let id = "inbound/getToken/transport/redirected-to-another-host/generated";
+    let case = all_cases().into_iter().find(|case| case.id == id).expect("a case");
+    let subject = BrokenClient::new(props, Some(Break::FollowRedirects));
+    let ran = run_case(&stage, &case, &subject).await.expect("it runs");
+    let seen = |fault: &String| fault.contains("another address than D1's");
+    assert!(ran.verdict.behaved.as_ref().is_err_and(seen), "{:?}", ran.verdict);
 }

@@ -66,13 +66,17 @@ done
         self.run_within(cases, 20_000).await
     }
 
-    /// Runs cases with so many milliseconds for an answer.
-    pub(crate) async fn run_within(&self, cases: &[Case], call: u64) -> Vec<Ran> {
+    /// The shim, started.
+    pub(crate) async fn start(&self, limits: Limits) -> Shim {
         let folder = self.folder.path().display();
         let command = format!("sh '{folder}/shim.sh' '{folder}'").parse().expect("a command");
+        start(command, limits).await.expect("it starts")
+    }
+
+    /// Runs cases with so many milliseconds for an answer.
+    pub(crate) async fn run_within(&self, cases: &[Case], call: u64) -> Vec<Ran> {
         let limits = Limits { call: Duration::from_millis(call), ..Limits::default() };
-        let shim = start(command, limits).await.expect("it starts");
-        shim.run(&stage(), cases, &|_| {}).await.expect("no fault of the suite")
+        self.start(limits).await.run(&stage(), cases, &|_| {}).await.expect("no fault of the suite")
     }
 
     pub(crate) fn starts(&self) -> usize {
@@ -121,7 +125,7 @@ pub(crate) fn good_cases() -> Vec<Case> {
 }
 
 /// A stage that nobody can connect to: these shims make no call.
-fn stage() -> Stage {
+pub(crate) fn stage() -> Stage {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let no_certificate = Arc::new(ResolvesServerCertUsingSni::new());

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 
-use d1_contracts::Ran;
+use d1_contracts::{Aside, Ran};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,6 +16,8 @@ pub(super) struct Played {
     pub(super) client: String,
     /// What was run, all of it or what there was until the run broke off.
     pub(super) ran: Vec<Ran>,
+    /// The cases that the client cannot be shown, each with why.
+    pub(super) aside: Aside,
     /// Whether it came to its end.
     pub(super) ended: Result<(), Failure>,
 }
@@ -40,13 +42,13 @@ impl Progress {
     }
 
     /// The whole run if it came to its end, otherwise what was noted.
-    pub(super) fn played(self, client: String, ended: Result<Vec<Ran>, Failure>) -> Played {
+    pub(super) fn played(self, client: String, aside: Aside, ended: Result<Vec<Ran>, Failure>) -> Played {
         self.bar.finish_and_clear();
         match ended {
-            Ok(ran) => Played { client, ran, ended: Ok(()) },
+            Ok(ran) => Played { client, ran, aside, ended: Ok(()) },
             Err(failure) => {
                 let ran = self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Played { client, ran, ended: Err(failure) }
+                Played { client, ran, aside, ended: Err(failure) }
             }
         }
     }

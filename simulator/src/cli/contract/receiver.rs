@@ -15,7 +15,7 @@ use super::super::{print, say};
 use super::d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 use super::own_receiver::OwnReceiver;
 use super::reports::{Reports, paint};
-use super::{gate, harness, nothing_to_run, pretend_world, write};
+use super::{gate, harness, nothing_to_run, pretend_world, print_aside, write};
 use crate::chance::fresh_seed;
 
 /// What was run, and what was not.
@@ -39,16 +39,7 @@ pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
     }
     let (report, aside) = receiver_report(&name, &side, &cells, all, ended);
     print(&report.text(paint(args.color)));
-    for (case, why) in &aside {
-        print(&format!("aside: {case}: {why}"));
-    }
-    if !aside.is_empty() {
-        print(&format!(
-            "{} of {} cases put aside: their cells are still to be seen",
-            aside.len(),
-            planned.len()
-        ));
-    }
+    print_aside(&aside, planned.len());
     reports.write(&report)?;
     let failed = report.unexpected().count();
     if failed > 0 {

@@ -118,6 +118,9 @@ fn words(verdict: &WireVerdict) -> String {
 fn summary(all: &[Arc<Served>]) -> String {
     let (mut text, mut asked, mut good) = (String::from("\n"), 0, 0);
     for one in all {
+        if let Some(error) = one.play.broken() {
+            text.push_str(&format!("{}: {error}\n", one.case.id));
+        }
         let exchanges = one.play.so_far();
         if exchanges.len() <= one.before {
             continue;

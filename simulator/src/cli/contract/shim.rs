@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use d1_contracts::{Case, Limits, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
+use d1_contracts::{Aside, Case, Limits, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
 use serde_json::Value;
 
 use super::super::exit::{Exit, Failure};
@@ -24,16 +24,20 @@ pub(super) fn run(
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let progress = Progress::of(cases.len());
     let note = |one: &_| progress.note(one);
-    let mut name = NAMELESS.to_owned();
+    let (mut name, mut aside) = (NAMELESS.to_owned(), Aside::new());
     let ended = runtime.block_on(unless_interrupted(async {
         let started = Shim::start(command.clone(), files, Limits::default()).await;
         let shim = started.map_err(|error| Failure { exit: Exit::Harness, error: error.into() })?;
         shim.name().clone_into(&mut name);
-        shim.run(stage, cases, &note).await.map_err(harness)
+        let lacks = |case: &&Case| shim.lacks(case);
+        let why = |feature| format!("not run: needs the feature {feature}, which the client does not name");
+        aside.extend(cases.iter().filter_map(|case| Some((case.id.clone(), why(lacks(&case)?)))));
+        let shown: Vec<Case> = cases.iter().filter(|case| lacks(case).is_none()).cloned().collect();
+        shim.run(stage, &shown, &note).await.map_err(harness)
     }));
     // With it goes every process that a shim has started.
     drop(runtime);
-    Ok(progress.played(name, ended))
+    Ok(progress.played(name, aside, ended))
 }
 
 /// The papers of the first gateway of a sandbox folder, by absolute paths: a shim may work in another folder.
