@@ -25,6 +25,7 @@ mod broken;
 mod cases;
 mod catalogue;
 mod cells;
+mod described;
 mod document;
 mod elements;
 mod fault;

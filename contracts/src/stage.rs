@@ -2,6 +2,7 @@
 
 mod answer;
 mod bearers;
+mod body;
 mod delivery;
 mod fault;
 pub(crate) mod http;
@@ -27,6 +28,8 @@ use http::{NoRequest, read_request};
 use script::{Port, Script};
 use shown::Known;
 
+#[cfg(test)]
+pub(crate) use body::Filling;
 pub(crate) use shown::holds_secret;
 pub use shown::{ShownExchange, ShownMessage};
 
