@@ -10,6 +10,7 @@ mod receiver_breaks;
 mod receiver_desk;
 mod receiver_store;
 mod request;
+mod shape;
 mod trust;
 pub(crate) mod wire;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 
+use crate::judge::Contract;
 use crate::stage::{Now, Open, Seal};
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
@@ -58,6 +60,8 @@ pub struct BrokenClient {
     broken: Option<Break>,
     tls: Arc<ClientConfig>,
     name: String,
+    /// For one that holds answers against it.
+    document: Option<Contract>,
 }
 
 impl BrokenClient {
@@ -66,7 +70,7 @@ impl BrokenClient {
     pub fn new(props: Props, broken: Option<Break>) -> Self {
         let name = broken.map_or_else(|| "baseline".to_owned(), |fault| fault.to_string());
         let tls = trust::config(&props, broken);
-        Self { props, broken, tls, name }
+        Self { props, broken, tls, name, document: shape::document(broken) }
     }
 }
 

@@ -44,6 +44,12 @@ pub enum Break {
     WantEveryMember,
     PanicUnknownValue,
     KnownCodesOnly,
+    TypedMembers,
+    ValidateAnswers,
+    OrderedMembers,
+    IntegerOnly,
+    FixedLengths,
+    ShortDates,
     TextDecides,
     TakeAnything,
     ForeignAnswerIsRefusal,
@@ -89,7 +95,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 80] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -125,6 +131,12 @@ impl Break {
         Self::WantEveryMember,
         Self::PanicUnknownValue,
         Self::KnownCodesOnly,
+        Self::TypedMembers,
+        Self::ValidateAnswers,
+        Self::OrderedMembers,
+        Self::IntegerOnly,
+        Self::FixedLengths,
+        Self::ShortDates,
         Self::TextDecides,
         Self::TakeAnything,
         Self::ForeignAnswerIsRefusal,
@@ -171,6 +183,11 @@ impl Break {
     #[must_use]
     pub fn is_blunt(self) -> bool {
         self < Self::StatusOnly
+    }
+
+    /// Whether it is about what D1 may change without notice.
+    pub(crate) fn is_of_changes(self) -> bool {
+        (Self::StrictMembers..Self::ForeignAnswerIsRefusal).contains(&self)
     }
 
     /// The fault of real clients that it stands for.
@@ -224,6 +241,14 @@ impl Break {
             Self::KnownCodesOnly => {
                 "an errorCode that is not in the client's own enumeration makes the refusal unreadable"
             }
+            Self::TypedMembers => {
+                "a member of another type makes the answer unreadable, even one that nobody needs"
+            }
+            Self::ValidateAnswers => "answers are held against the document, as generated clients do",
+            Self::OrderedMembers => "members are taken by their place, as they have always come",
+            Self::IntegerOnly => "900.0 is taken for no whole number",
+            Self::FixedLengths => "texts have to be as long as those of the examples",
+            Self::ShortDates => "a date has to fit 32 bits of seconds",
             Self::TextDecides => "the text for people is searched for words that tell what to do",
             Self::TakeAnything => "an answer without the one thing that was asked for is told as done",
             Self::ForeignAnswerIsRefusal => "a 502, a 504 or a foreign 503 is taken for a clear no",
