@@ -42,9 +42,8 @@ impl BrokenClient {
     pub(super) fn wants(&self, operation: &str, members: &Map<String, Value>) -> bool {
         let (needed, others) = model(operation);
         let there = |name: &&str| members.get(*name).is_some_and(|value| !value.is_null());
-        let text = |name: &&str| {
-            members.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
-        };
+        let text =
+            |name: &&str| members.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
         let texts = || members.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
         let careless = match self.broken {
             Some(Break::TakeAnything) => return true,
@@ -64,7 +63,10 @@ impl BrokenClient {
             Some(Break::TypedMembers) => {
                 let known = |name: &str| others.contains(&name);
                 members.iter().all(|(name, value)| {
-                    !known(name) || value.is_null() || value.is_string() || (name == "expires_in" && value.is_number())
+                    !known(name)
+                        || value.is_null()
+                        || value.is_string()
+                        || (name == "expires_in" && value.is_number())
                 })
             }
             Some(Break::IntegerOnly) => {
@@ -93,7 +95,9 @@ impl BrokenClient {
     /// The same of a plaintext.
     pub(super) fn is_documented_plaintext(&self, plaintext: &[u8]) -> bool {
         let Some(document) = &self.document else { return true };
-        ["NetworkToken", "PaymentData"].iter().any(|schema| document.judge_plaintext(schema, plaintext).is_ok())
+        ["NetworkToken", "PaymentData"]
+            .iter()
+            .any(|schema| document.judge_plaintext(schema, plaintext).is_ok())
     }
 
     /// Whether the members of an error object are of the types that the client has for them.
@@ -107,7 +111,8 @@ impl BrokenClient {
         if self.broken != Some(Break::OrderedMembers) {
             return true;
         }
-        let (text, read) = (String::from_utf8_lossy(body), serde_json::from_slice::<Map<String, Value>>(body));
+        let (text, read) =
+            (String::from_utf8_lossy(body), serde_json::from_slice::<Map<String, Value>>(body));
         // A map has them in the order of their names.
         let places = read.unwrap_or_default().into_iter().map(|(name, _)| text.find(&format!("\"{name}\":")));
         places.collect::<Vec<_>>().is_sorted()

@@ -193,9 +193,10 @@ impl About<'_> {
             ambiguous: other.ambiguous,
             attempts: Some(other.attempts),
         }];
-        variant.why = "Strange, and no reason to fall over: a client may use what it got, or say that it cannot; \
+        variant.why =
+            "Strange, and no reason to fall over: a client may use what it got, or say that it cannot; \
                        but a creation that it cannot use is in doubt, and never made again."
-            .to_owned();
+                .to_owned();
         variant
     }
 

@@ -120,7 +120,9 @@ pub(super) fn check_good(operation: &str, turn: &Turn) -> Result<(), String> {
     }
     if !(200..300).contains(&turn.status) {
         let status = turn.status;
-        return Err(format!("`status`: expected one from 200 to 299, found {status}; a refusal is no good answer"));
+        return Err(format!(
+            "`status`: expected one from 200 to 299, found {status}; a refusal is no good answer"
+        ));
     }
     check_headers(&turn.headers)
 }

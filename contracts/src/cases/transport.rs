@@ -10,7 +10,9 @@ use serde_saphyr::Spanned;
 use super::derived::essential_of;
 use super::load::FAULTS;
 use super::sense::{check_fault, check_name, check_patience, check_pause, check_status, check_words};
-use super::{Case, CaseError, Count, Ending, Expectation, Fault, GoodAnswers, Outcome, Retryable, Turn, whole_number};
+use super::{
+    Case, CaseError, Count, Ending, Expectation, Fault, GoodAnswers, Outcome, Retryable, Turn, whole_number,
+};
 use crate::yaml::{parse, text_of};
 
 /// How often an operation that may be repeated is sent: a client may repeat it, and need not.

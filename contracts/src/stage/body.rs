@@ -33,7 +33,8 @@ impl Filling<'_> {
                 } else if let Some(Value::String(literal)) = members.get("$literal") {
                     text.push_str(literal);
                 } else if let Some(Value::Array(ordered)) = members.get("$members") {
-                    let pair = |pair: &'_ Value| Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.clone()));
+                    let pair =
+                        |pair: &'_ Value| Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.clone()));
                     let pairs: Vec<(String, Value)> = ordered.iter().filter_map(pair).collect();
                     self.write_object(pairs.iter().map(|(name, member)| (name, member)), text);
                 } else {
@@ -79,7 +80,8 @@ mod tests {
             "text": {"$numbered": "t"},
             "jwe": {"$sealed": {"$members": [["z", "1"], ["a", {"$literal": "2.0"}]]}},
         });
-        let wanted = r#"{"a":[1,null,{"b":"\"é\n"}],"jwe":"sealed {\"z\":\"1\",\"a\":2.0}","life":9e2,"text":"t3"}"#;
+        let wanted =
+            r#"{"a":[1,null,{"b":"\"é\n"}],"jwe":"sealed {\"z\":\"1\",\"a\":2.0}","life":9e2,"text":"t3"}"#;
         assert_eq!(filling.written(&body), wanted);
     }
 

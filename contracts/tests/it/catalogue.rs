@@ -179,3 +179,24 @@ fn a_catalogue_of_faults_is_read_as_strictly_as_cases() {
     let said = read(format!("{good}{good}")).expect_err("twice");
     assert!(said.starts_with("transport.yaml:6: ") && said.contains("line 1 already"), "{said}");
 }
+
+#[test]
+fn good_answers_are_read_as_strictly_as_cases() {
+    let contract = inbound().expect("the contract");
+    let (folder, _) = copied();
+    let path = folder.path().join("good.yaml");
+    let text = fs::read_to_string(&path).expect("a text");
+    for (from, to, wanted) in [
+        ("\ncreateMerchant:", "\ncreateMerchants:", "did you mean"),
+        ("status: 204", "status: 404", "expected one from 200 to 299, found 404"),
+        ("status: 204", "status: 204\n  always: true", "always"),
+        ("status: 204", "status: 204\n  headers: {X: y}", "`headers`"),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text);
+        fs::write(&path, changed).expect("written");
+        let error = Catalogue::in_folder(&contract, folder.path()).expect_err(to);
+        let said = error.to_string();
+        assert!(said.starts_with("good.yaml:") && said.contains(wanted), "{to}: {said}");
+    }
+}

@@ -47,7 +47,8 @@ fn both_files_name_their_schemas_and_are_as_these_say() {
         ("transport.yaml", "transport.schema.json", TRANSPORT_SCHEMA),
     ] {
         let (text, value) = file(name);
-        let named = text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+        let named =
+            text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
         assert_eq!(named, Some(schema));
         assert!(fs::read_to_string(Path::new(CASES).join(schema)).expect("a schema") == published);
         let validator = validator(published);
@@ -78,7 +79,9 @@ fn schema_and_loader_agree_on_good_answers_with_one_thing_changed() {
     let (good, bad) = compared("good.yaml", GOOD_SCHEMA, changed(&one));
     assert!(good > 25 && bad > 150, "{good} good, {bad} bad");
     let mut refused = Vec::new();
-    for (member, value) in [("fault", json!({"unanswered": "late"})), ("always", json!(true)), ("status", json!(404))] {
+    for (member, value) in
+        [("fault", json!({"unanswered": "late"})), ("always", json!(true)), ("status", json!(404))]
+    {
         let mut copy = one.clone();
         copy["getToken"][member] = value;
         refused.push((member.to_owned(), copy));
@@ -98,7 +101,9 @@ fn schema_and_loader_agree_on_faults_with_one_thing_changed() {
     for entry in entries {
         let members: Vec<&String> = entry.as_object().expect("an object").keys().collect();
         if sets.insert(members) {
-            let all = changed(entry).into_iter().map(|(what, changed)| (format!("{}: {what}", entry["name"]), json!([changed])));
+            let all = changed(entry)
+                .into_iter()
+                .map(|(what, changed)| (format!("{}: {what}", entry["name"]), json!([changed])));
             let (more, worse) = compared("transport.yaml", TRANSPORT_SCHEMA, all.collect());
             (good, bad) = (good + more, bad + worse);
         }
@@ -126,8 +131,10 @@ fn the_words_of_the_schema_are_those_of_the_loader() {
         }
         *entry.pointer_mut(pointer).expect("there") = json!("zzz");
         let said = loads(folder.path(), "transport.yaml", &json!([entry])).expect_err("no word");
-        let known: BTreeSet<String> = known.iter().map(|word| word.as_str().expect("a word").to_owned()).collect();
-        let named = said.lines().next().and_then(|line| line.split_once("expected one of ")).expect("words").1;
+        let known: BTreeSet<String> =
+            known.iter().map(|word| word.as_str().expect("a word").to_owned()).collect();
+        let named =
+            said.lines().next().and_then(|line| line.split_once("expected one of ")).expect("words").1;
         let named: BTreeSet<String> = named.split(", ").map(str::to_owned).collect();
         assert_eq!(named, known, "{said}");
     }

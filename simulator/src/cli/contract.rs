@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, GOOD_SCHEMA, Matrix, Now, REPORT_SCHEMA, ReceiverCase, Report, TRANSPORT_SCHEMA,
-    RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, GOOD_SCHEMA, Matrix, Now, REPORT_SCHEMA,
+    ReceiverCase, Report, RunError, Side, Stage, Subject, TRANSPORT_SCHEMA, documented_cells, inbound,
+    outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};

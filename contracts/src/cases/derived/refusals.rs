@@ -110,7 +110,8 @@ impl About<'_> {
         let code = code.map(str::to_owned);
         let why = "D1 said no, however strangely: the status stands, and so does a code that is one; the text is for people alone.";
         let mut variant = self.refused(rule, why, REFUSAL, object.into(), code.as_deref());
-        let others = code.filter(|code| code.len() > CODE_KEPT).map(|code| [Some(code[..CODE_KEPT].to_owned()), None]);
+        let others =
+            code.filter(|code| code.len() > CODE_KEPT).map(|code| [Some(code[..CODE_KEPT].to_owned()), None]);
         variant.expect.or = others.into_iter().flatten().map(not_done).collect();
         variant
     }

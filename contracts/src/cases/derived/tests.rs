@@ -82,7 +82,8 @@ fn every_member_that_the_document_names_has_its_cases() {
     for operation in contract.operations() {
         for status in [200, 201] {
             for member in of_answer(&contract, operation, status) {
-                let of_plaintext = member.sealed.iter().map(|inner| format!("{}.{}", member.name, inner.name));
+                let of_plaintext =
+                    member.sealed.iter().map(|inner| format!("{}.{}", member.name, inner.name));
                 for name in of_plaintext.chain([member.name.clone()]) {
                     for word in ["absent", "null", "wrong-type"] {
                         let rule = format!("{} {word}.{name}", operation.id());

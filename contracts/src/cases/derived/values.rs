@@ -31,7 +31,9 @@ pub(super) fn edges(schema: &Map<String, Value>, good: &Value) -> Vec<(String, V
     match kind(schema) {
         "string" if schema.contains_key("enum") => {
             let known = schema["enum"].as_array().into_iter().flatten();
-            found.extend(known.filter_map(|one| Some((format!("known-value-{}", one.as_str()?), one.clone()))));
+            found.extend(
+                known.filter_map(|one| Some((format!("known-value-{}", one.as_str()?), one.clone()))),
+            );
         }
         "string" => {
             let [lowest, highest] = edges_of_text(schema);
@@ -64,7 +66,8 @@ pub(super) fn breaches(schema: &Map<String, Value>, good: &Value) -> Vec<(&'stat
             if let (Some(most), false) = (length("maxLength"), schema.contains_key("pattern")) {
                 found.push(("too-long", FILLING.repeat(most + 1).into(), Breach::Form));
             }
-            found.extend(other_pattern(schema, good).map(|text| ("wrong-pattern", text.into(), Breach::Form)));
+            found
+                .extend(other_pattern(schema, good).map(|text| ("wrong-pattern", text.into(), Breach::Form)));
             found.extend(other_format(schema, good).map(|text| ("wrong-format", text.into(), Breach::Form)));
         }
         "number" | "integer" => {
@@ -155,7 +158,9 @@ fn lowest_number(schema: &Map<String, Value>) -> Value {
     }
     match (bound("exclusiveMinimum").and_then(Value::as_f64), kind(schema)) {
         (Some(beyond), "number") => Number::from_f64(beyond.next_up()).map_or(Value::Null, Value::Number),
-        (Some(_), _) => bound("exclusiveMinimum").and_then(Value::as_i64).map_or(1, |beyond| beyond + 1).into(),
+        (Some(_), _) => {
+            bound("exclusiveMinimum").and_then(Value::as_i64).map_or(1, |beyond| beyond + 1).into()
+        }
         (None, "number") => f64::MIN.into(),
         (None, _) => (-LARGEST_SAFE).into(),
     }
@@ -241,12 +246,9 @@ mod tests {
     #[test]
     fn a_whole_number_has_other_forms_that_are_the_same_number() {
         let number = schema(json!({"type": "number"}));
-        for (good, wanted) in [
-            (900, ["900.0", "9e2"]),
-            (62, ["62.0", "62e0"]),
-            (0, ["0.0", "0e1"]),
-            (-30, ["-30.0", "-3e1"]),
-        ] {
+        for (good, wanted) in
+            [(900, ["900.0", "9e2"]), (62, ["62.0", "62e0"]), (0, ["0.0", "0e1"]), (-30, ["-30.0", "-3e1"])]
+        {
             let found = forms(&number, &json!(good));
             assert_eq!(found.iter().map(|(_, form)| form.as_str()).collect::<Vec<_>>(), wanted, "{good}");
             for (_, form) in found {
