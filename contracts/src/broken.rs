@@ -11,6 +11,7 @@ mod receiver_breaks;
 mod receiver_desk;
 mod receiver_store;
 mod request;
+mod shape;
 mod trust;
 pub(crate) mod wire;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 
+use crate::judge::Contract;
 use crate::stage::{Now, Open, Seal};
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
@@ -59,6 +61,8 @@ pub struct BrokenClient {
     broken: Option<Break>,
     tls: Arc<ClientConfig>,
     name: String,
+    /// For one that holds answers against it.
+    document: Option<Contract>,
 }
 
 impl BrokenClient {
@@ -67,7 +71,7 @@ impl BrokenClient {
     pub fn new(props: Props, broken: Option<Break>) -> Self {
         let name = broken.map_or_else(|| "baseline".to_owned(), |fault| fault.to_string());
         let tls = trust::config(&props, broken);
-        Self { props, broken, tls, name }
+        Self { props, broken, tls, name, document: shape::document(broken) }
     }
 }
 

@@ -25,6 +25,7 @@ mod broken;
 mod cases;
 mod catalogue;
 mod cells;
+mod described;
 mod document;
 mod elements;
 mod fault;
@@ -84,6 +85,12 @@ pub use yaml::{FileError, YamlFault};
 
 /// The JSON Schema of a file of cases.
 pub const CASE_SCHEMA: &str = include_str!("../cases/case.schema.json");
+
+/// The JSON Schema of the good answers, `good.yaml`.
+pub const GOOD_SCHEMA: &str = include_str!("../cases/good.schema.json");
+
+/// The JSON Schema of the catalogue of faults, `transport.yaml`. It refers to [`CASE_SCHEMA`] as `case.schema.json`.
+pub const TRANSPORT_SCHEMA: &str = include_str!("../cases/transport.schema.json");
 
 /// The text of the inbound document (the merchant gateway calls D1).
 pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");

@@ -16,7 +16,7 @@ use crate::fault::{Fault, place_at, pointer_step, shown_name};
 const DOCUMENT_URI: &str = "https://contract.invalid/openapi.json";
 
 /// The format of a digit string with a right check digit (ISO/IEC 7812 annex B).
-const LUHN_FORMAT: &str = "luhn";
+pub(crate) const LUHN_FORMAT: &str = "luhn";
 
 /// Compiles schemas of one document.
 pub(crate) struct Compiler<'d> {
@@ -72,6 +72,11 @@ pub(crate) struct Check {
 }
 
 impl Check {
+    /// The place of the schema in its document.
+    pub(crate) fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
     /// Judges a value: what the schema says, and no member that the schema does not name.
     pub(crate) fn judge(&self, document: &Document, value: &Value, place: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -261,7 +266,7 @@ fn uri_fragment(pointer: &str) -> String {
 }
 
 /// Whether the last digit of a digit string is its Luhn check digit.
-fn is_luhn(text: &str) -> bool {
+pub(crate) fn is_luhn(text: &str) -> bool {
     let mut sum = 0;
     for (index, character) in text.chars().rev().enumerate() {
         let Some(digit) = character.to_digit(10) else {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bearers;
+mod body;
 mod connections;
 mod delivery;
 mod door;
@@ -26,6 +27,8 @@ use connections::{hold, serve};
 use script::Script;
 use shown::Known;
 
+#[cfg(test)]
+pub(crate) use body::Filling;
 pub(crate) use shown::holds_secret;
 pub use shown::{ShownExchange, ShownMessage};
 

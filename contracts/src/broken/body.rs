@@ -23,6 +23,7 @@ impl BrokenClient {
             || reply.header("content-type").is_some_and(|media| media.starts_with("application/json"));
         match self.broken {
             Some(Break::WantMediaType) if !is_json() => None,
+            Some(Break::OrderedMembers) if !self.takes_order_of(body) => None,
             Some(Break::InflateAll) if reply.header("content-encoding") == Some("gzip") => inflated(body),
             Some(Break::PanicUnreadable) => {
                 let read = serde_json::from_slice(body);
@@ -48,7 +49,9 @@ impl BrokenClient {
             Some(Break::TrustHeader) => &self.props.open_as_told,
             _ => &self.props.open,
         };
-        serde_json::from_slice(&open(&jwe)?).ok()
+        let plaintext = open(&jwe)?;
+        let fits = self.takes_order_of(&plaintext) && self.is_documented_plaintext(&plaintext);
+        serde_json::from_slice(&plaintext).ok().filter(|_| fits)
     }
 }
 

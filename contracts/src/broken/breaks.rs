@@ -44,6 +44,12 @@ pub enum Break {
     WantEveryMember,
     PanicUnknownValue,
     KnownCodesOnly,
+    TypedMembers,
+    ValidateAnswers,
+    OrderedMembers,
+    IntegerOnly,
+    FixedLengths,
+    ShortDates,
     TextDecides,
     TakeAnything,
     ForeignAnswerIsRefusal,
@@ -93,7 +99,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 78] = [
+    pub const ALL: [Self; 84] = [
         Self::AlwaysOk,
         Self::AlwaysError,
         Self::PanicAlways,
@@ -129,6 +135,12 @@ impl Break {
         Self::WantEveryMember,
         Self::PanicUnknownValue,
         Self::KnownCodesOnly,
+        Self::TypedMembers,
+        Self::ValidateAnswers,
+        Self::OrderedMembers,
+        Self::IntegerOnly,
+        Self::FixedLengths,
+        Self::ShortDates,
         Self::TextDecides,
         Self::TakeAnything,
         Self::ForeignAnswerIsRefusal,
@@ -181,8 +193,14 @@ impl Break {
         self < Self::StatusOnly
     }
 
+    /// Whether it is about what D1 may change without notice.
+    pub(crate) fn is_of_changes(self) -> bool {
+        (Self::StrictMembers..Self::ForeignAnswerIsRefusal).contains(&self)
+    }
+
     /// The fault of real clients that it stands for.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table, so that none is forgotten")]
     pub const fn fault(self) -> &'static str {
         match self {
             Self::AlwaysOk => "an error is caught, logged and forgotten: every call is told as done",
@@ -232,6 +250,14 @@ impl Break {
             Self::KnownCodesOnly => {
                 "an errorCode that is not in the client's own enumeration makes the refusal unreadable"
             }
+            Self::TypedMembers => {
+                "a member of another type makes the answer unreadable, even one that nobody needs"
+            }
+            Self::ValidateAnswers => "answers are held against the document, as generated clients do",
+            Self::OrderedMembers => "members are taken by their place, as they have always come",
+            Self::IntegerOnly => "900.0 is taken for no whole number",
+            Self::FixedLengths => "texts have to be as long as those of the examples",
+            Self::ShortDates => "a date has to fit 32 bits of seconds",
             Self::TextDecides => "the text for people is searched for words that tell what to do",
             Self::TakeAnything => "an answer without the one thing that was asked for is told as done",
             Self::ForeignAnswerIsRefusal => "a 502, a 504 or a foreign 503 is taken for a clear no",

@@ -1,12 +1,21 @@
-//! Cases that are derived from the good answers: what a client must put up with because D1 may add and leave out without
-//! notice (contract section 9, \[D10\]). Made at run time, so that a new member brings its cases along.
+//! Cases that are derived from the good answers and from what the document says of their members: what a client must put up
+//! with because D1 may add and leave out without notice (contract section 9, \[D10\]). Made at run time, so that a new member
+//! brings its cases along.
+
+mod members;
+mod refusals;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Case, Count, Expectation, GoodAnswers, Outcome, Retryable, Turn};
+use super::{Case, Count, Ending, Expectation, GoodAnswers, Outcome, Retryable, Turn};
+use crate::described::{Described, described};
 use crate::judge::Contract;
+use crate::operation::Operation;
 
 /// Members without which a call has no result: the bearer, an identifier that nothing else tells, what is sealed.
 const ESSENTIAL: [(&str, &str); 5] = [
@@ -21,10 +30,12 @@ pub(crate) fn essential_of(operation: &str) -> Option<&'static str> {
     ESSENTIAL.iter().find(|(of, _)| *of == operation).map(|(_, name)| *name)
 }
 
-/// Members of which it can be argued either way: no case is made of their absence.
+/// Identifiers of which it can be argued either way whether a result is of use without them.
 const UNDECIDED: [(&str, &str); 2] = [("getToken", "tokenId"), ("createTransaction", "transactionId")];
 /// The bounds of attempts where a client may repeat, and need not.
 const SOME: Count = Count::Between { min: 1, max: 10 };
+/// The refusal whose error object is changed.
+const REFUSAL: u16 = 400;
 
 /// One way of changing the good answer of an operation, or of refusing it.
 struct Variant {
@@ -33,6 +44,8 @@ struct Variant {
     source: &'static [&'static str],
     turn: Turn,
     expect: Expectation,
+    /// The contract allows it, and it is held against it.
+    judged: bool,
 }
 
 /// What an operation's variants have in common.
@@ -40,6 +53,17 @@ struct About<'a> {
     operation: &'a str,
     good: &'a Turn,
     creates: bool,
+    /// What the document says of the members of the good answer, and of those of the error object.
+    members: Vec<Described>,
+    errors: Vec<Described>,
+}
+
+/// A good answer, with what is sealed in it apart.
+#[derive(Clone)]
+struct Good {
+    members: Map<String, Value>,
+    /// The member that is a JWE, and its plaintext.
+    sealed: Option<(String, Map<String, Value>)>,
 }
 
 /// The derived cases of every inbound operation, in the order of their ids. `good` holds the answers that are changed.
@@ -48,13 +72,49 @@ pub fn derived_cases(contract: &Contract, good: &GoodAnswers) -> Vec<Case> {
     let mut cases = Vec::new();
     for operation in contract.operations() {
         let Some(answer) = good.of(operation.id()) else { continue };
-        let creates = ["createMerchant", "createToken", "createTransaction"].contains(&operation.id());
-        let about = About { operation: operation.id(), good: answer, creates };
+        let about = About {
+            operation: operation.id(),
+            good: answer,
+            creates: ["createMerchant", "createToken", "createTransaction"].contains(&operation.id()),
+            members: of_answer(contract, operation, answer.status),
+            errors: of_answer(contract, operation, REFUSAL),
+        };
         let variants = about.of_success().into_iter().chain(about.of_failure());
         cases.extend(variants.map(|variant| about.case(variant)));
     }
     cases.sort_by(|one: &Case, other| one.id.cmp(&other.id));
     cases
+}
+
+/// What the document says of the members of an answer.
+fn of_answer(contract: &Contract, operation: &Operation, status: u16) -> Vec<Described> {
+    let check = operation.answer(status).and_then(|answer| answer.media.get("application/json")?.as_ref());
+    let schema = check.and_then(|check| contract.document().at(check.pointer()));
+    schema.map(|schema| described(contract.document(), schema)).unwrap_or_default()
+}
+
+impl Good {
+    /// Nothing of an answer without a body.
+    fn of(turn: &Turn) -> Option<Self> {
+        let Some(Value::Object(members)) = &turn.body else { return None };
+        let mut members = members.clone();
+        let sealed = members.iter().find_map(|(name, value)| match value.get("$sealed") {
+            Some(Value::Object(plaintext)) => Some((name.clone(), plaintext.clone())),
+            _ => None,
+        });
+        if let Some((name, _)) = &sealed {
+            members.remove(name);
+        }
+        Some(Self { members, sealed })
+    }
+
+    fn body(&self) -> Value {
+        let mut members = self.members.clone();
+        if let Some((name, plaintext)) = &self.sealed {
+            members.insert(name.clone(), json!({"$sealed": plaintext}));
+        }
+        Value::Object(members)
+    }
 }
 
 impl About<'_> {
@@ -64,79 +124,49 @@ impl About<'_> {
             why: variant.why,
             source: variant.source.iter().map(|&source| source.to_owned()).collect(),
             answers: vec![variant.turn],
-            judged: false,
+            judged: variant.judged,
             attempt_timeout_ms: None,
             expect: variant.expect,
         }
     }
 
-    /// The good answer, changed.
-    fn of_success(&self) -> Vec<Variant> {
-        // An answer without a body has nothing to change.
-        let Some(Value::Object(members)) = &self.good.body else { return Vec::new() };
-        let mut variants = vec![self.unknown_member(members)];
-        for name in members.keys() {
-            let this = (self.operation, name.as_str());
-            if UNDECIDED.contains(&this) {
-                continue;
-            }
-            let without = members.iter().filter(|(other, _)| *other != name);
-            let absent: Map<_, _> = without.map(|(name, value)| (name.clone(), value.clone())).collect();
-            let mut null = members.clone();
-            null.insert(name.clone(), Value::Null);
-            for (rule, body) in [("absent", absent), ("null", null)] {
-                let rule = format!("{rule}.{name}");
-                variants.push(if ESSENTIAL.contains(&this) {
-                    self.unusable(rule, body)
-                } else {
-                    self.tolerated(rule, body)
-                });
-            }
-        }
-        if members.contains_key("state") {
-            let mut new = members.clone();
-            new.insert("state".to_owned(), "HIBERNATING".into());
-            let mut variant = self.tolerated("unknown-value.state".to_owned(), new);
-            variant.expect.result.insert("state".to_owned(), "HIBERNATING".into());
-            variants.push(variant);
-        }
-        variants
-    }
-
-    fn unknown_member(&self, members: &Map<String, Value>) -> Variant {
-        let mut more = members.clone();
-        more.insert("addedLater".to_owned(), json!({"deep": [1.5, null, {"more": "é"}]}));
-        Variant {
-            why:
-                "D1 adds members without notice; a client that refuses them stops on the day of D1's release."
-                    .to_owned(),
-            ..self.tolerated("unknown-member".to_owned(), more)
-        }
-    }
-
-    /// The call succeeds, whatever is missing, and what it was made for is understood.
-    fn tolerated(&self, rule: String, body: Map<String, Value>) -> Variant {
+    /// The call succeeds, whatever is changed, and what it was made for is understood.
+    fn tolerated(&self, rule: String, shown: &Good) -> Variant {
         let mut expect = self.expectation(Outcome::Ok, Retryable::Never, false, Count::Exactly(1));
-        if let Some(name) = essential_of(self.operation) {
-            match body.get(name).and_then(|value| value.get("$sealed")) {
-                Some(Value::Object(plaintext)) => expect.result.extend(plaintext.clone()),
-                // An access token stays with the client: it shows in the call that is made with it.
-                _ if name == "access_token" => {}
-                _ => expect.result.extend(body.get(name).map(|value| (name.to_owned(), value.clone()))),
-            }
-        }
+        expect.result = self.result(shown);
         Variant {
             rule,
             why: "A client must not validate strictly what D1 sends: only what a call is useless without may be demanded."
                 .to_owned(),
             source: &["D10"],
-            turn: self.turn(self.good.status, body.into()),
+            turn: self.turn(self.good.status, shown.body()),
             expect,
+            judged: false,
+        }
+    }
+
+    /// What a client has understood that took an answer for good.
+    fn result(&self, shown: &Good) -> BTreeMap<String, Value> {
+        let essential = essential_of(self.operation);
+        match &shown.sealed {
+            Some((name, plaintext)) if essential == Some(name) => {
+                let known = self.members.iter().find(|one| one.name == *name);
+                let known: Vec<&str> =
+                    known.iter().flat_map(|one| &one.sealed).map(|one| one.name.as_str()).collect();
+                let of_contract = plaintext.iter().filter(|(name, _)| known.contains(&name.as_str()));
+                of_contract.map(|(name, value)| (name.clone(), value.clone())).collect()
+            }
+            // An access token stays with the client: it shows in the call that is made with it.
+            _ => essential
+                .filter(|&name| name != "access_token")
+                .and_then(|name| Some((name.to_owned(), shown.members.get(name)?.clone())))
+                .into_iter()
+                .collect(),
         }
     }
 
     /// Success by its status, and of no use: a creation may have been carried out, everything else may be asked again.
-    fn unusable(&self, rule: String, body: Map<String, Value>) -> Variant {
+    fn unusable(&self, rule: String, body: Value) -> Variant {
         let (retryable, attempts) =
             if self.creates { (Retryable::Never, Count::Exactly(1)) } else { (Retryable::Safe, SOME) };
         Variant {
@@ -144,75 +174,30 @@ impl About<'_> {
             why: "Success by its status, but the one thing is missing that the call was made for: neither a result nor a refusal."
                 .to_owned(),
             source: &["C34", "D10"],
-            turn: Turn { always: true, ..self.turn(self.good.status, body.into()) },
+            turn: Turn { always: true, ..self.turn(self.good.status, body) },
             expect: self.expectation(Outcome::Unreadable, retryable, self.creates, attempts),
+            judged: false,
         }
     }
 
-    /// Refusals that no document lists.
-    fn of_failure(&self) -> Vec<Variant> {
-        let new_code = json!({"errorCode": "ADDED_LATER", "error": "A text for people"});
-        let refused = |status, code: Option<&str>| Outcome::Refused { status, code: code.map(str::to_owned) };
-        let never = |rule: &str, why: &str, status, body: Value, code| Variant {
-            rule: rule.to_owned(),
-            why: why.to_owned(),
-            source: &["D10", "C34"],
-            turn: self.turn(status, body),
-            expect: self.expectation(refused(status, code), Retryable::Never, false, Count::Exactly(1)),
-        };
-        let mut variants = vec![
-            never(
-                "unknown-code",
-                "New codes come without notice; they must reach the caller as they are, and not as a crash.",
-                400,
-                new_code.clone(),
-                Some("ADDED_LATER"),
-            ),
-            never(
-                "unknown-status",
-                "New statuses come without notice; every 4xx means that nothing was done and repeating is useless.",
-                422,
-                new_code,
-                Some("ADDED_LATER"),
-            ),
-            never(
-                "unknown-member-of-error",
-                "The error object may grow like any other; its code must still be found.",
-                403,
-                json!({"addedLater": [1], "errorCode": "FORBIDDEN", "error": "no"}),
-                Some("FORBIDDEN"),
-            ),
-            never(
-                "error-without-code",
-                "Somebody between may answer for D1; without a code the status alone tells, and the text is not to be read.",
-                403,
-                json!({"error": "retry this at once"}),
-                None,
-            ),
-        ];
-        variants.extend([502, 504].map(|status| self.in_doubt(status, None)));
-        variants.push(self.in_doubt(503, Some("without-object")));
-        variants
-    }
-
-    /// D1, or somebody before it, failed without a word of D1's own: whether the request was carried out is unknown.
-    fn in_doubt(&self, status: u16, name: Option<&str>) -> Variant {
-        let body = json!({"message": "upstream"});
-        let (retryable, attempts) =
-            if self.creates { (Retryable::Never, Count::Exactly(1)) } else { (Retryable::Safe, SOME) };
-        Variant {
-            rule: name.map_or_else(|| format!("status-{status}"), |name| format!("status-{status}-{name}")),
-            why: "Whether the request was carried out is unknown: a creation must be reported as in doubt and not be repeated."
-                .to_owned(),
-            source: &["C34"],
-            turn: Turn { always: true, ..self.turn(status, body) },
-            expect: self.expectation(
-                Outcome::Refused { status, code: None },
-                retryable,
-                self.creates,
-                attempts,
-            ),
-        }
+    /// It may be argued either way: the answer does for some uses, and not for others.
+    fn either(&self, rule: String, shown: &Good) -> Variant {
+        let other = self.unusable(String::new(), Value::Null).expect;
+        let mut variant = self.tolerated(rule, shown);
+        // A client that takes such an answer for no answer may ask again, and gets it again.
+        variant.turn.always = true;
+        variant.source = &["D10", "C34"];
+        variant.expect.or = vec![Ending {
+            outcome: other.outcome,
+            retryable: other.retryable,
+            ambiguous: other.ambiguous,
+            attempts: Some(other.attempts),
+        }];
+        variant.why =
+            "Strange, and no reason to fall over: a client may use what it got, or say that it cannot; \
+                       but a creation that it cannot use is in doubt, and never made again."
+                .to_owned();
+        variant
     }
 
     fn turn(&self, status: u16, body: Value) -> Turn {

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use super::sense::check;
-use super::{Case, Turn};
+use super::sense::{check, check_good};
+use super::{Case, Turn, whole_number};
 use crate::yaml::{FileError, parse, text_of};
 
 /// The deepest folder below the cases.
@@ -53,9 +54,20 @@ pub enum CaseError {
 }
 
 /// The good answer of each operation, given where a script has ended.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GoodAnswers(BTreeMap<String, Turn>);
+
+/// An answer with which nothing is wrong, and that is given for ever.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    #[serde(deserialize_with = "whole_number")]
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<Value>,
+}
 
 impl GoodAnswers {
     /// Those that are built in.
@@ -63,7 +75,7 @@ impl GoodAnswers {
     /// # Errors
     /// [`CaseError`], which would be a fault of this package.
     pub fn built_in() -> Result<Self, CaseError> {
-        Ok(parse(include_str!("../../cases/good.yaml"), GOOD)?)
+        Self::read(include_str!("../../cases/good.yaml"))
     }
 
     /// Those of a folder of cases; nothing if it has no `good.yaml`.
@@ -75,7 +87,20 @@ impl GoodAnswers {
         if !path.exists() {
             return Ok(None);
         }
-        Ok(Some(parse(&text_of(&path, GOOD)?, GOOD)?))
+        Self::read(&text_of(&path, GOOD)?).map(Some)
+    }
+
+    fn read(text: &str) -> Result<Self, CaseError> {
+        let mut answers = BTreeMap::new();
+        for (operation, one) in parse::<BTreeMap<String, Spanned<Answer>>>(text, GOOD)? {
+            let (Answer { status, headers, body }, line) = (one.value, one.referenced.line());
+            let turn = Turn { status, headers, body, fault: None, always: false };
+            if let Err(reason) = check_good(&operation, &turn) {
+                return Err(CaseError::Meaning { file: GOOD.to_owned(), line, id: operation, reason });
+            }
+            answers.insert(operation, turn);
+        }
+        Ok(Self(answers))
     }
 
     /// The good answer of an operation.

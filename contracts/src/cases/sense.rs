@@ -45,9 +45,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
         }
     }
     check_patience(case.attempt_timeout_ms)?;
-    if case.expect.waits_at_least_ms > LONGEST_PAUSE_MS {
-        return Err(format!("`waits_at_least_ms`: expected at most {LONGEST_PAUSE_MS}, a day; lower it"));
-    }
+    check_pause(case.expect.waits_at_least_ms)?;
     if case.answers.len() > MOST_REQUESTS as usize {
         return Err(format!(
             "`answers`: expected at most {MOST_REQUESTS}; use `always` for an answer without end"
@@ -104,6 +102,29 @@ pub(super) fn check_patience(attempt_timeout_ms: Option<u64>) -> Result<(), Stri
         return Err(format!("`attempt_timeout_ms`: expected {least} to {most}; correct it"));
     }
     Ok(())
+}
+
+/// How long a client has to wait in all.
+pub(super) fn check_pause(waits_at_least_ms: u64) -> Result<(), String> {
+    if waits_at_least_ms > LONGEST_PAUSE_MS {
+        return Err(format!("`waits_at_least_ms`: expected at most {LONGEST_PAUSE_MS}, a day; lower it"));
+    }
+    Ok(())
+}
+
+/// A good answer is one of an operation, and no refusal.
+pub(super) fn check_good(operation: &str, turn: &Turn) -> Result<(), String> {
+    if !OPERATIONS.contains(&operation) {
+        let (known, hint) = (OPERATIONS.join(", "), nearest(operation, &OPERATIONS));
+        return Err(format!("no operation {operation:?} in the contract; expected one of {known}{hint}"));
+    }
+    if !(200..300).contains(&turn.status) {
+        let status = turn.status;
+        return Err(format!(
+            "`status`: expected one from 200 to 299, found {status}; a refusal is no good answer"
+        ));
+    }
+    check_headers(&turn.headers)
 }
 
 /// The last part of an id, or the name of a fault.

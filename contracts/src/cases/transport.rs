@@ -9,8 +9,10 @@ use serde_saphyr::Spanned;
 
 use super::derived::essential_of;
 use super::load::FAULTS;
-use super::sense::{check_fault, check_name, check_patience, check_status, check_words};
-use super::{Case, CaseError, Count, Ending, Expectation, Fault, GoodAnswers, Outcome, Retryable, Turn};
+use super::sense::{check_fault, check_name, check_patience, check_pause, check_status, check_words};
+use super::{
+    Case, CaseError, Count, Ending, Expectation, Fault, GoodAnswers, Outcome, Retryable, Turn, whole_number,
+};
 use crate::yaml::{parse, text_of};
 
 /// How often an operation that may be repeated is sent: a client may repeat it, and need not.
@@ -37,7 +39,7 @@ struct Entry {
     #[serde(default)]
     once: bool,
     attempt_timeout_ms: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_number")]
     waits_at_least_ms: u64,
     ends: Ends,
 }
@@ -45,6 +47,7 @@ struct Entry {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Answer {
+    #[serde(deserialize_with = "whole_number")]
     status: u16,
     body: Value,
 }
@@ -164,6 +167,7 @@ impl Entry {
         check_name(&self.name)?;
         check_words(&self.why, &self.source)?;
         check_patience(self.attempt_timeout_ms)?;
+        check_pause(self.waits_at_least_ms)?;
         check_fault(&self.fault)?;
         // Of HTTP/2 no answer is made but one.
         let answers = self.fault.waits_for_request() && self.ends != Ends::Ok;

@@ -16,7 +16,7 @@ pub(super) const PROTOCOL: u64 = 1;
 const GATEWAY: &str = "MGW_000001";
 
 /// The longest text of a shim that is shown, in characters.
-const LONGEST_TEXT: usize = 128;
+const LONGEST_TEXT: usize = 256;
 
 /// What a shim says of itself.
 #[derive(Debug)]

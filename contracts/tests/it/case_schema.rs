@@ -69,7 +69,7 @@ fn beyond_the_schema(reason: &str) -> bool {
 }
 
 /// A copy with one thing changed, for everything that can be changed in so many ways.
-fn changed(case: &Value) -> Vec<(String, Value)> {
+pub(crate) fn changed(case: &Value) -> Vec<(String, Value)> {
     let mut pointers = Vec::new();
     collect(case, String::new(), &mut pointers);
     let long = "x".repeat(2000);

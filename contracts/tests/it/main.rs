@@ -7,6 +7,7 @@ mod any_input;
 mod case_errors;
 mod case_schema;
 mod catalogue;
+mod catalogue_schemas;
 mod documents;
 mod exchanges;
 mod lint;

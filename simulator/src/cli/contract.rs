@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Aside, CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase,
-    Report, RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    Aside, CASE_SCHEMA, Case, CaseError, Catalogue, FileError, GOOD_SCHEMA, Matrix, Now, REPORT_SCHEMA,
+    ReceiverCase, Report, RunError, Side, Stage, Subject, TRANSPORT_SCHEMA, documented_cells, inbound,
+    outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -55,6 +56,8 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
         ContractCommand::Schema(args) => {
             print(match args.of {
                 SchemaOf::Case => CASE_SCHEMA.trim_end(),
+                SchemaOf::Good => GOOD_SCHEMA.trim_end(),
+                SchemaOf::Transport => TRANSPORT_SCHEMA.trim_end(),
                 SchemaOf::Report => REPORT_SCHEMA.trim_end(),
             });
             Ok(())

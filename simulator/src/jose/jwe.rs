@@ -46,6 +46,15 @@ pub(crate) fn seal(plaintext: &[u8], to: &PublicKey) -> Result<String, NoRandomn
 
 /// Opens a JWE that was sealed toward `own`. The header is judged before any key is used.
 pub(crate) fn open(jwe: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Why> {
+    open_within(jwe, own, LONGEST_PLAINTEXT)
+}
+
+/// The same with another bound for the plaintext, in bytes.
+pub(crate) fn open_within(
+    jwe: &str,
+    own: &OwnKey,
+    longest_plaintext: usize,
+) -> Result<Zeroizing<Vec<u8>>, Why> {
     if jwe.len() > LONGEST {
         return Err(why("JWE length", format!("at most {LONGEST} characters"), jwe.len().to_string()));
     }
@@ -67,10 +76,10 @@ pub(crate) fn open(jwe: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Why> {
     if tag.len() != TAG {
         return Err(why("JWE tag", "16 bytes", format!("{} bytes", tag.len())));
     }
-    if sealed.len() > LONGEST_PLAINTEXT {
+    if sealed.len() > longest_plaintext {
         return Err(why(
             "JWE plaintext",
-            format!("at most {LONGEST_PLAINTEXT} bytes"),
+            format!("at most {longest_plaintext} bytes"),
             format!("{} bytes", sealed.len()),
         ));
     }

@@ -108,9 +108,15 @@ fn a_folder_without_cases_ends_with_3_and_a_bad_one_with_64() {
 }
 
 #[test]
-fn the_schema_of_cases_is_printed() {
-    let (out, _) = ends(empty_folder().path(), &["contract", "schema", "case"], 0);
-    assert_eq!(out.trim_end(), d1_contracts::CASE_SCHEMA.trim_end());
+fn the_schemas_of_a_folder_of_cases_are_printed() {
+    for (of, wanted) in [
+        ("case", d1_contracts::CASE_SCHEMA),
+        ("good", d1_contracts::GOOD_SCHEMA),
+        ("transport", d1_contracts::TRANSPORT_SCHEMA),
+    ] {
+        let (out, _) = ends(empty_folder().path(), &["contract", "schema", of], 0);
+        assert_eq!(out.trim_end(), wanted.trim_end());
+    }
     ends(empty_folder().path(), &["contract", "schema", "cases"], 64);
 }
 

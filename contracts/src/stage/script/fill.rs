@@ -5,35 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Script;
-use crate::cases::{Disguise, Fault, Turn};
+use crate::cases::{Fault, Turn};
+use crate::stage::body::Filling;
 use crate::stage::http::Request;
 
 impl Script {
     pub(super) fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
-        let mut body = turn.body.clone()?;
-        let disguise = match turn.fault {
-            Some(Fault::Sealed(disguise)) => Some(disguise),
-            _ => None,
+        let body = turn.body.as_ref()?;
+        let seal = |plaintext: &str| match turn.fault {
+            Some(Fault::Sealed(disguise)) => (self.stage.forge)(plaintext, disguise),
+            _ => (self.stage.seal)(plaintext),
         };
-        self.fill_in(&mut body, number, disguise);
-        Some(body.to_string().into_bytes())
-    }
-
-    /// Puts in what cannot stand in a file. `number` counts the answers of the operation.
-    fn fill_in(&self, value: &mut Value, number: usize, disguise: Option<Disguise>) {
-        let sealed = value.get("$sealed").map(ToString::to_string);
-        if let Some(plaintext) = sealed {
-            // A plaintext that cannot be sealed leaves a text that no contract allows, so that the case fails.
-            let sealed = match disguise {
-                Some(disguise) => (self.stage.forge)(&plaintext, disguise),
-                None => (self.stage.seal)(&plaintext),
-            };
-            *value = sealed.unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
-        } else if let Some(Value::String(text)) = value.get("$numbered") {
-            *value = format!("{text}{number}").into();
-        } else if let Value::Object(members) = value {
-            members.values_mut().for_each(|member| self.fill_in(member, number, disguise));
-        }
+        Some(Filling { number, seal: &seal }.written(body).into_bytes())
     }
 
     /// The request against the contract, and the card inside it.

@@ -41,7 +41,7 @@ pub(in crate::cli) struct Coverage {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Schema {
     /// Of what
-    #[arg(value_enum, value_name = "case|report")]
+    #[arg(value_enum, value_name = "case|good|transport|report")]
     pub(in crate::cli) of: SchemaOf,
 }
 
@@ -49,6 +49,10 @@ pub(in crate::cli) struct Schema {
 pub(in crate::cli) enum SchemaOf {
     /// A file of cases, for --cases
     Case,
+    /// The good answers of a folder of cases, good.yaml
+    Good,
+    /// The catalogue of faults of a folder of cases, transport.yaml; it refers to that of cases as case.schema.json
+    Transport,
     /// The report of --json
     Report,
 }

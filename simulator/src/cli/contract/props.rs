@@ -16,7 +16,7 @@ use super::super::folder::SandboxFolder;
 use super::super::jose::assertion;
 use super::{file, forge};
 use crate::clock::{Clock, ClockMode};
-use crate::jose::{OwnKey, PublicKey, Use, open, seal};
+use crate::jose::{OwnKey, PublicKey, Use, open_within, seal};
 use crate::tls::roots;
 
 /// How long an assertion is good for: it is used at once.
@@ -40,7 +40,7 @@ pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Syn
         made.map_err(|failure| failure.error.to_string())
     };
     let sealed = move |plaintext: &str| seal(plaintext.as_bytes(), &d1).map_err(|fault| fault.to_string());
-    let opened = move |jwe: &str| open(jwe, &own).ok().map(|plaintext| plaintext.to_vec());
+    let opened = move |jwe: &str| open_within(jwe, &own, jwe.len()).ok().map(|plaintext| plaintext.to_vec());
     Ok(Props {
         gateway_id,
         tls,
