@@ -29,9 +29,11 @@ mod document;
 mod elements;
 mod fault;
 mod form;
+mod journal;
 mod json;
 mod judge;
 mod matrix;
+mod natural;
 mod operation;
 mod receiver;
 mod report;
@@ -50,7 +52,8 @@ pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Fault as AnswerFault,
-    GoodAnswers, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
+    Given, GivenAccessToken, GivenCard, GivenClock, GivenGateway, GivenMerchant, GivenToken, GivenTokenState,
+    GoodAnswers, Instead, Kind, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
     Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
 pub use catalogue::Catalogue;
@@ -58,8 +61,10 @@ pub use cells::{Cell, Family, Shown, Side, documented_cells, made_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
+pub use journal::{JournalError, JournalVerdict, Stranger, judge_journal};
 pub use judge::{Contract, Matched, inbound, outbound};
 pub use matrix::{Gap, Matrix, Share};
+pub use natural::{ByItself, Settle, Settled, Way};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
     Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found,
@@ -72,9 +77,9 @@ pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Forge, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
+pub use stage::{Exchange, Forge, Now, Open, Play, PlayError, Seal, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
-pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
+pub use subject::{Arguments, BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, WireVerdict, judge_case, judge_wire};
 pub use waivers::{Day, Waived, Waiver, Waivers};
 pub use yaml::{FileError, YamlFault};

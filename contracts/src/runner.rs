@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::cases::Case;
-use crate::stage::{Exchange, Stage};
+use crate::stage::{Exchange, PlayError, Stage};
 use crate::subject::{Call, Subject, Task, Told};
 use crate::verdict::{Verdict, judge_case};
 
@@ -47,6 +47,14 @@ pub enum RunError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A case that cannot be played.
+    #[error("{case}: the case cannot be played")]
+    Play {
+        /// The case.
+        case: String,
+        /// Why not.
+        source: PlayError,
+    },
     /// A case of an operation that no client calls.
     #[error("{case}: no call is about this operation")]
     Call {
@@ -67,9 +75,10 @@ pub enum RunError {
 /// [`RunError`] if the suite itself fails.
 pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Result<Ran, RunError> {
     let call = Call::about(case.operation()).ok_or_else(|| RunError::Call { case: case.id.clone() })?;
-    let play = stage.play(case).await.map_err(|source| RunError::Port { case: case.id.clone(), source })?;
+    let play = stage.play(case).await.map_err(|source| RunError::Play { case: case.id.clone(), source })?;
     let attempt_timeout = case.attempt_timeout_ms.map_or(ATTEMPT, Duration::from_millis);
-    let task = Task { case: &case.id, base_url: play.url(), call, attempt_timeout };
+    let arguments = play.arguments();
+    let task = Task { case: &case.id, base_url: play.url(), call, arguments, attempt_timeout };
     let ended = timeout(PATIENCE, contained(subject, task)).await;
     let told = ended.unwrap_or_else(|_| Err(format!("no report within {} s", PATIENCE.as_secs())));
     let exchanges = play.exchanges().await;

@@ -22,6 +22,8 @@ use tokio_rustls::server::TlsStream;
 
 use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn, Unanswered};
 use crate::judge::Contract;
+use crate::natural::{ByItself, Settle};
+use crate::subject::Arguments;
 use delivery::{Delivered, Then, deliver};
 use http::{NoRequest, read_request};
 use script::{Port, Script};
@@ -55,6 +57,18 @@ pub struct StageTls {
     pub bad: BTreeMap<TlsFault, Arc<ServerConfig>>,
 }
 
+/// Why a case cannot be played.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlayError {
+    /// No port for the server.
+    #[error("no port can be had for the script server")]
+    Port(#[from] std::io::Error),
+    /// No D1 in the state that the case is about.
+    #[error("D1 cannot be had in the state that is given: {0}")]
+    Settle(String),
+}
+
 /// What a script server needs of the pretend world.
 #[derive(Clone)]
 pub struct Stage {
@@ -66,6 +80,7 @@ pub struct Stage {
     forge: Forge,
     open: Open,
     now: Now,
+    settle: Option<Settle>,
 }
 
 /// One request that reached the server, and its answer; or a connection on which none could.
@@ -81,6 +96,8 @@ pub struct Exchange {
     pub status: u16,
     /// The body of the answer.
     pub body: Vec<u8>,
+    /// More of the answer, where D1 gave it by itself.
+    pub by_itself: Option<ByItself>,
     /// In what the answer differs from the contract.
     pub answer_faults: Vec<String>,
     /// What was wrong on purpose, apart from what the answer says.
@@ -94,6 +111,7 @@ pub struct Exchange {
 /// A script that is being played. Dropping it ends the server.
 pub struct Play {
     url: String,
+    arguments: Arguments,
     script: Arc<Script>,
     _server: JoinSet<()>,
 }
@@ -111,7 +129,14 @@ impl Stage {
         now: Now,
     ) -> Self {
         let known = Arc::new(Known::of(contract.document()));
-        Self { contract, known, good, tls, seal, forge, open, now }
+        Self { contract, known, good, tls, seal, forge, open, now, settle: None }
+    }
+
+    /// The same stage with a real D1 for natural cases.
+    #[must_use]
+    pub fn with_natural(mut self, settle: Settle) -> Self {
+        self.settle = Some(settle);
+        self
     }
 
     /// The same stage with other answers at the end of scripts.
@@ -124,11 +149,17 @@ impl Stage {
     /// Opens a server on a free port of this machine that plays a case.
     ///
     /// # Errors
-    /// No port can be had.
-    pub async fn play(&self, case: &Case) -> std::io::Result<Play> {
+    /// No port can be had, or the D1 of a natural case cannot.
+    pub async fn play(&self, case: &Case) -> Result<Play, PlayError> {
+        let settled = match (&case.given, &self.settle) {
+            (None, _) => None,
+            (Some(given), Some(settle)) => Some(settle(given.clone()).await.map_err(PlayError::Settle)?),
+            (Some(_), None) => return Err(PlayError::Settle("there is none in this run".to_owned())),
+        };
         let (kept, listener) = port()?;
         let url = format!("https://{}", listener.local_addr()?);
-        let script = Arc::new(Script::new(self.clone(), case.clone(), &url));
+        let arguments = settled.as_ref().map(|settled| settled.arguments.clone()).unwrap_or_default();
+        let script = Arc::new(Script::new(self.clone(), case.clone(), &url, settled));
         let mut server = JoinSet::new();
         if script.refuses_the_first() {
             drop(listener);
@@ -136,7 +167,7 @@ impl Stage {
         } else {
             server.spawn(serve(kept, listener, Arc::clone(&script)));
         }
-        Ok(Play { url, script, _server: server })
+        Ok(Play { url, arguments, script, _server: server })
     }
 
     /// The answer that ends a script.
@@ -153,6 +184,12 @@ impl Play {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What the call of this case is made with.
+    #[must_use]
+    pub fn arguments(&self) -> &Arguments {
+        &self.arguments
     }
 
     /// Everything that has passed. A client can be done with an answer before the server knows that it has left: such
@@ -255,7 +292,11 @@ async fn connection(socket: TcpStream, script: Arc<Script>) {
             Ok(Err(NoRequest)) => return script.note_no_request(),
             Ok(Ok(None)) | Err(_) => return,
         };
-        let Some(reply) = script.answer(&request) else { return };
+        let reply = match script.settled() {
+            Some(settled) => script.forwarded(settled, &request).await,
+            None => script.answer(&request),
+        };
+        let Some(reply) = reply else { return };
         if spoiled {
             script.note_reuse(reply.number);
         }

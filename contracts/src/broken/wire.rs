@@ -35,22 +35,22 @@ impl Reply {
 
 /// No answer, and whether a byte of the request had gone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lost {
+pub(crate) struct Lost {
     pub(super) sent: bool,
 }
 
 /// The way to D1.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) tls: &'a Arc<ClientConfig>,
+pub(crate) struct Line<'a> {
+    pub(crate) tls: &'a Arc<ClientConfig>,
     /// `HOST:PORT`.
-    pub(super) authority: &'a str,
-    pub(super) broken: Option<Break>,
+    pub(crate) authority: &'a str,
+    pub(crate) broken: Option<Break>,
 }
 
 impl Line<'_> {
     /// Sends a request and reads the answer, all within a time.
-    pub(super) async fn exchange(self, request: &[u8], patience: Duration) -> Result<Reply, Lost> {
+    pub(crate) async fn exchange(self, request: &[u8], patience: Duration) -> Result<Reply, Lost> {
         let mut sent = false;
         let talked = timeout(patience, self.talk(request, &mut sent)).await;
         talked.ok().flatten().ok_or(Lost { sent })

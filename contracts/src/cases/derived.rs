@@ -63,6 +63,7 @@ impl About<'_> {
             id: format!("inbound/{}/derived/{}/generated", self.operation, variant.rule),
             why: variant.why,
             source: variant.source.iter().map(|&source| source.to_owned()).collect(),
+            given: None,
             answers: vec![variant.turn],
             judged: false,
             attempt_timeout_ms: None,

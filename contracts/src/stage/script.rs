@@ -1,5 +1,7 @@
 //! What a case answers, request by request, and what has passed.
 
+mod natural;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::delivery::{Delivered, Step, Then};
 use super::http::Request;
 use super::{Exchange, ShownExchange, Stage, refuses};
 use crate::cases::{Case, ConnectionFault, Disguise, Fault, TlsFault, Turn};
+use crate::natural::Settled;
 use crate::operation::Operation;
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
@@ -25,6 +28,7 @@ pub(super) struct Script {
     stage: Stage,
     case: Case,
     origin: String,
+    settled: Option<Settled>,
     passed: Mutex<Passed>,
     traffic: watch::Sender<Traffic>,
     port: watch::Sender<Port>,
@@ -65,15 +69,21 @@ pub(super) struct Reply {
 }
 
 impl Script {
-    pub(super) fn new(stage: Stage, case: Case, origin: &str) -> Self {
+    pub(super) fn new(stage: Stage, case: Case, origin: &str, settled: Option<Settled>) -> Self {
         Self {
             stage,
             case,
             origin: origin.to_owned(),
+            settled,
             passed: Mutex::default(),
             traffic: watch::Sender::default(),
             port: watch::Sender::new(Port::Open),
         }
+    }
+
+    /// The D1 that answers by itself, if one does.
+    pub(super) fn settled(&self) -> Option<&Settled> {
+        self.settled.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, Passed> {
@@ -250,6 +260,7 @@ impl Script {
             request_faults,
             status: sent.status,
             body: sent.body,
+            by_itself: None,
             answer_faults: answer_faults.iter().map(ToString::to_string).collect(),
             fault,
             written: false,
@@ -331,6 +342,7 @@ impl Exchange {
             request_faults: Vec::new(),
             status: 0,
             body: Vec::new(),
+            by_itself: None,
             answer_faults: Vec::new(),
             fault: None,
             written: false,

@@ -300,6 +300,7 @@ fn whole() -> Case {
         id: "inbound/getToken/403/FORBIDDEN/whole".to_owned(),
         why: "It has every member that a case can have.".to_owned(),
         source: vec!["C34".to_owned()],
+        given: None,
         answers: vec![turn],
         judged: true,
         attempt_timeout_ms: Some(500),
