@@ -79,7 +79,11 @@ struct Entry {
 ///
 /// # Errors
 /// [`JournalError`] names the line that is no entry.
-pub fn judge_journal(inbound: &Contract, outbound: &Contract, lines: &str) -> Result<JournalVerdict, JournalError> {
+pub fn judge_journal(
+    inbound: &Contract,
+    outbound: &Contract,
+    lines: &str,
+) -> Result<JournalVerdict, JournalError> {
     let cells = [(inbound, Side::Inbound), (outbound, Side::Outbound)];
     let cells = cells.into_iter().flat_map(|(contract, side)| documented_cells(contract, side));
     let mut verdict = JournalVerdict {
@@ -127,7 +131,8 @@ impl JournalVerdict {
             }
             "gap" => {
                 let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_u64);
-                let (from, to) = number(&entry.from).zip(number(&entry.to)).ok_or("a gap without `from` and `to`")?;
+                let (from, to) =
+                    number(&entry.from).zip(number(&entry.to)).ok_or("a gap without `from` and `to`")?;
                 self.lost += to.saturating_sub(from) + 1;
             }
             _ => {}
@@ -149,12 +154,15 @@ impl JournalVerdict {
         };
         *times += 1;
         // A body whose media type is not told of is an entry of an older sandbox.
-        let answer = contract.operations().find(|one| one.id() == operation).and_then(|one| one.answer(status));
+        let answer =
+            contract.operations().find(|one| one.id() == operation).and_then(|one| one.answer(status));
         let listed: Vec<&str> = answer.into_iter().flat_map(|answer| answer.media_types()).collect();
-        if let Some(found) = entry.media_type.as_deref().map(essence).filter(|found| !listed.contains(found)) {
+        if let Some(found) = entry.media_type.as_deref().map(essence).filter(|found| !listed.contains(found))
+        {
             let wanted = if listed.is_empty() { "none".to_owned() } else { listed.join(" or ") };
             let found = if is_word(found) { found } else { "(one that is none in form)" };
-            let reason = format!("answered {status} with the media type {found}, and the document lists {wanted}");
+            let reason =
+                format!("answered {status} with the media type {found}, and the document lists {wanted}");
             self.strangers.push(Stranger { entry: entry.n, of, reason });
         }
     }
@@ -234,7 +242,9 @@ impl Entry {
     /// The code, if it has the form of one.
     fn presentable_code(&self) -> &str {
         let code = self.code().unwrap_or("without a code");
-        let good = |code: &str| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let good = |code: &str| {
+            code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
         if self.code().is_none_or(good) { code } else { "with a code that is none in form" }
     }
 }

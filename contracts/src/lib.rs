@@ -53,8 +53,8 @@ pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, Rece
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Fault as AnswerFault,
     Given, GivenAccessToken, GivenCard, GivenClock, GivenGateway, GivenMerchant, GivenToken, GivenTokenState,
-    GoodAnswers, Instead, Kind, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults, Turn,
-    Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
+    GoodAnswers, Instead, Kind, Outcome as ReportedOutcome, Piece, Retryable, TlsFault, TransportFaults,
+    Turn, Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
 pub use catalogue::Catalogue;
 pub use cells::{Cell, Family, Shown, Side, documented_cells, made_cells};
@@ -77,9 +77,13 @@ pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Forge, Now, Open, Play, PlayError, Seal, ShownExchange, ShownMessage, Stage, StageTls};
+pub use stage::{
+    Exchange, Forge, Now, Open, Play, PlayError, Seal, ShownExchange, ShownMessage, Stage, StageTls,
+};
 pub use standing::{LintFault, Standing, lint};
-pub use subject::{Arguments, BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
+pub use subject::{
+    Arguments, BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told,
+};
 pub use verdict::{Verdict, WireVerdict, judge_case, judge_wire};
 pub use waivers::{Day, Waived, Waiver, Waivers};
 pub use yaml::{FileError, YamlFault};

@@ -90,6 +90,7 @@ fn matches(one: &Exchange, turn: &Turn) -> Result<(), String> {
 pub(crate) fn answered(exchanges: &[Exchange], expected: &Value) -> Option<Value> {
     let name = expected.get("$answered")?.as_str()?;
     let member = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok()?.get(name).cloned();
-    let of = |one: &Exchange| member(&one.body).or_else(|| member(one.by_itself.as_ref()?.opened.as_deref()?));
+    let of =
+        |one: &Exchange| member(&one.body).or_else(|| member(one.by_itself.as_ref()?.opened.as_deref()?));
     Some(exchanges.iter().rev().find_map(of).unwrap_or_default())
 }

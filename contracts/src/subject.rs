@@ -93,7 +93,10 @@ impl Default for Arguments {
 impl fmt::Debug for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { merchant_id, token_id, .. } = self;
-        f.debug_struct("Arguments").field("merchant_id", merchant_id).field("token_id", token_id).finish_non_exhaustive()
+        f.debug_struct("Arguments")
+            .field("merchant_id", merchant_id)
+            .field("token_id", token_id)
+            .finish_non_exhaustive()
     }
 }
 

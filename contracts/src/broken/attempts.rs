@@ -32,7 +32,13 @@ impl<'a> Attempts<'a> {
     pub(super) fn new(client: &'a BrokenClient, task: Task<'a>) -> Self {
         let rest = task.base_url.strip_prefix("https://").unwrap_or(task.base_url);
         let authority = rest.split('/').next().unwrap_or_default();
-        Self { client, authority, arguments: task.arguments, patience: task.attempt_timeout, waited: Duration::ZERO }
+        Self {
+            client,
+            authority,
+            arguments: task.arguments,
+            patience: task.attempt_timeout,
+            waited: Duration::ZERO,
+        }
     }
 
     pub(super) async fn make(mut self, call: Call) -> Told {

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase, Report,
-    RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Kind, Matrix, Now, REPORT_SCHEMA, ReceiverCase,
+    Report, RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -35,7 +35,6 @@ use reports::{Reports, paint};
 
 /// Cases that are run at once: some of them wait.
 const AT_ONCE: usize = 8;
-
 
 pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 use natural::NaturalD1;
@@ -83,9 +82,12 @@ fn coverage(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Coverag
 }
 
 fn list(catalogue: &Catalogue, of_receivers: &[ReceiverCase]) -> Result<(), Failure> {
-    let of_clients = catalogue.cases().iter().map(|case| (&case.id, &case.why));
-    for (id, why) in of_clients.chain(of_receivers.iter().map(|case| (&case.id, &case.why))) {
-        print(&format!("{id}  {why}"));
+    for case in catalogue.cases() {
+        let natural = if case.kind() == Kind::Natural { "(natural) " } else { "" };
+        print(&format!("{}  {natural}{}", case.id, case.why));
+    }
+    for case in of_receivers {
+        print(&format!("{}  {}", case.id, case.why));
     }
     Ok(())
 }

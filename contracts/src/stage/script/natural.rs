@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::Exchange;
 use super::super::delivery::{Step, Then};
 use super::super::http::{self, Request};
-use super::super::Exchange;
 use super::{EXCHANGES, Reply, Script};
 use crate::broken::wire::{Line, Reply as Answer};
 use crate::natural::{ByItself, Settled};

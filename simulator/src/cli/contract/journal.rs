@@ -37,7 +37,8 @@ pub(super) fn coverage(from: &str, token_file: Option<&Path>) -> Result<(), Fail
 
 /// Judges what the real D1 of natural cases has answered in a run, if there were some.
 pub(super) fn judge_run(d1: &NaturalD1) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let lines = runtime.block_on(d1.journal()).map_err(harness)?;
     if lines.is_empty() {
         return Ok(());
@@ -78,7 +79,9 @@ fn saved(path: &Path) -> Result<String, Failure> {
 }
 
 fn fetch(url: &str, token_file: Option<&Path>) -> Result<String, Failure> {
-    let hint = || Failure::usage("--journal: expected a file, or the URL of an admin port like http://127.0.0.1:8444");
+    let hint = || {
+        Failure::usage("--journal: expected a file, or the URL of an admin port like http://127.0.0.1:8444")
+    };
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "http").ok_or_else(hint)?;
     let mut client = Client::builder().tls_certs_only([]).no_proxy().redirect(redirect::Policy::none());
     if let Some(path) = token_file {
@@ -88,7 +91,8 @@ fn fetch(url: &str, token_file: Option<&Path>) -> Result<String, Failure> {
         client = client.default_headers([(reqwest::header::AUTHORIZATION, bearer)].into_iter().collect());
     }
     let client = client.timeout(PATIENCE).build().map_err(Failure::internal)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let base = url.as_str().trim_end_matches('/').to_owned();
     runtime.block_on(read(&client, &base)).map_err(Failure::resource)
 }
@@ -98,7 +102,8 @@ pub(super) async fn read(client: &Client, base: &str) -> Result<String, String> 
     let (mut lines, mut after) = (String::new(), 0);
     loop {
         let answer = client.get(format!("{base}/journal?after={after}")).send().await;
-        let answer = answer.map_err(|fault| format!("the admin port does not answer: {}", fault.without_url()))?;
+        let answer =
+            answer.map_err(|fault| format!("the admin port does not answer: {}", fault.without_url()))?;
         if !answer.status().is_success() {
             let hint = "--admin-token-file names the file that serve was given";
             return Err(format!("the admin port answers {}; {hint}", answer.status()));

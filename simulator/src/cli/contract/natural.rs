@@ -19,7 +19,7 @@ use crate::clock::{Clock, ClockMode};
 use crate::domain::Moment;
 use sandbox::Sandbox;
 
-/// A merchant and a token that no sandbox makes: both have another form there.
+/// A merchant and a token that no sandbox makes: no number of a merchant begins with a zero there, and tokens are drawn.
 const UNKNOWN_MERCHANT: &str = "00000000000";
 const UNKNOWN_TOKEN: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -66,7 +66,8 @@ impl Drop for Shared {
 impl NaturalD1 {
     /// Nothing runs until a case asks for it.
     pub(super) fn new(folder: &Path) -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("natural-d1").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("natural-d1").enable_all().build()?;
         let (handle, runtime) = (runtime.handle().clone(), Some(runtime));
         let (folder, sandboxes) = (folder.to_owned(), Mutex::default());
         Ok(Self(Arc::new(Shared { folder, sandboxes, handle, runtime })))
@@ -156,7 +157,8 @@ pub(super) fn check_cards(cases: &[Case]) -> Result<(), Failure> {
         let named = case.given.iter().flat_map(Given::cards);
         if let Some(name) = named.into_iter().find(|name| cards.iter().all(|card| card.name != **name)) {
             let known: Vec<&str> = cards.iter().map(|card| card.name.as_str()).collect();
-            let error = format!("case {}: no test card {name}; expected one of {}", case.id, known.join(", "));
+            let error =
+                format!("case {}: no test card {name}; expected one of {}", case.id, known.join(", "));
             return Err(Failure::usage(error));
         }
     }

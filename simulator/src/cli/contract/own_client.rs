@@ -10,9 +10,7 @@ use d1_client::{
     MerchantId, NetworkToken, NewMerchant, NewToken, OwnKey, RecipientKey, Retry, TlsIdentity, Token,
     TokenId, TransactionType, TrustedRoots,
 };
-use d1_contracts::{
-    Arguments, BoxFuture, Call, Now, ReportedOutcome, Retryable, Subject, Task, Told,
-};
+use d1_contracts::{Arguments, BoxFuture, Call, Now, ReportedOutcome, Retryable, Subject, Task, Told};
 use serde_json::{Value, json};
 
 use super::file;
