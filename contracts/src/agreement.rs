@@ -43,7 +43,9 @@ struct Conclusion {
 #[must_use]
 pub fn disagreements(contract: &Contract, cases: &[Case]) -> Vec<Disagreement> {
     let mut found = Vec::new();
-    for case in cases.iter().filter(|case| case.judged) {
+    // Of a clock that is off more than one ending may be right.
+    let has_class = |case: &&Case| case.judged && !case.cell().contains("/transport/");
+    for case in cases.iter().filter(has_class) {
         let operation = contract.operations().find(|operation| operation.id() == case.operation());
         let Some(concluded) = operation.and_then(|operation| conclude(operation, &case.answers)) else {
             continue;

@@ -3,6 +3,7 @@
 
 mod derived;
 mod fault;
+mod given;
 pub(crate) mod load;
 mod sense;
 mod transport;
@@ -19,6 +20,9 @@ pub(crate) use fault::bytes_of;
 pub use fault::{
     ConnectionFault, Disguise, Edit, End, Fault, Http2Fault, Instead, Piece, TlsFault, Unanswered,
 };
+pub use given::{
+    Given, GivenAccessToken, GivenCard, GivenClock, GivenGateway, GivenMerchant, GivenToken, GivenTokenState,
+};
 pub use load::{CaseError, GoodAnswers, built_in_cases, cases_in};
 pub use transport::{TransportFaults, transport_cases};
 
@@ -33,7 +37,11 @@ pub struct Case {
     pub why: String,
     /// The numbers in the contract that the expectation rests on.
     pub source: Vec<String>,
-    /// What the operation answers, in this order; afterwards its good answer.
+    /// The state in which D1 gives the answers by itself. Without it they are scripted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+    /// What the operation answers, in this order; afterwards its good answer. Where D1 answers by itself: what it must
+    /// answer, all of it; of headers and bodies those members.
     #[serde(default)]
     pub answers: Vec<Turn>,
     /// Its answers are what the contract allows, and are held against it. Those of a derived case differ on purpose.
@@ -100,7 +108,8 @@ pub struct Expectation {
     /// The client waits at least so long between its attempts, on its own clock.
     #[serde(default, deserialize_with = "whole_number")]
     pub waits_at_least_ms: u64,
-    /// Members that the client must have understood, as it reports them.
+    /// Members that the client must have understood, as it reports them. `{$answered: NAME}` stands for what D1 has
+    /// answered as that member, in a plaintext too.
     #[serde(default)]
     pub result: BTreeMap<String, Value>,
 }
@@ -239,7 +248,43 @@ impl std::fmt::Display for Count {
     }
 }
 
+/// Where the answers of a case come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// D1 gives them by itself, from its state.
+    Natural,
+    /// They are written down, and whole.
+    Scripted,
+    /// They are written down, and something is wrong with how they come.
+    Raw,
+}
+
+impl Kind {
+    /// The kind as reports name it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Natural => "natural",
+            Self::Scripted => "scripted",
+            Self::Raw => "raw",
+        }
+    }
+}
+
 impl Case {
+    /// Where its answers come from.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        if self.given.is_some() {
+            Kind::Natural
+        } else if self.answers.iter().any(|turn| turn.fault.is_some()) {
+            Kind::Raw
+        } else {
+            Kind::Scripted
+        }
+    }
+
     /// The id of the case's cell.
     #[must_use]
     pub fn cell(&self) -> &str {

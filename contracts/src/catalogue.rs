@@ -55,6 +55,8 @@ impl Catalogue {
         let mut cells = documented_cells(contract, Side::Inbound);
         cells.extend(made_cells(&derived_cases(contract, &built_in)));
         cells.extend(made_cells(&transport_cases(&TransportFaults::built_in()?, &built_in)));
+        cells.extend(made_cells(&built_in_cases()?));
+        cells.extend(made_cells(&cases));
         cells.extend(made_cells(&made));
         cells.sort();
         cells.dedup();

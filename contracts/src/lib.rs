@@ -31,9 +31,11 @@ mod elements;
 mod fault;
 mod form;
 mod http2;
+mod journal;
 mod json;
 mod judge;
 mod matrix;
+mod natural;
 mod operation;
 mod receiver;
 mod report;
@@ -52,7 +54,8 @@ pub use agreement::{Disagreement, disagreements};
 pub use broken::{Break, BrokenClient, BrokenReceiver, Props, ReceiverBreak, ReceiverProps, Sign};
 pub use cases::{
     Case, CaseError, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Fault as AnswerFault,
-    GoodAnswers, Http2Fault, Instead, Outcome as ReportedOutcome, Piece, Retryable, TlsFault,
+    Given, GivenAccessToken, GivenCard, GivenClock, GivenGateway, GivenMerchant, GivenToken, GivenTokenState,
+    GoodAnswers, Http2Fault, Instead, Kind, Outcome as ReportedOutcome, Piece, Retryable, TlsFault,
     TransportFaults, Turn, Unanswered, built_in_cases, cases_in, derived_cases, transport_cases,
 };
 pub use catalogue::Catalogue;
@@ -60,8 +63,10 @@ pub use cells::{Cell, Family, Shown, Side, documented_cells, made_cells};
 pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
+pub use journal::{JournalError, JournalVerdict, Stranger, judge_journal};
 pub use judge::{Contract, Matched, inbound, outbound};
 pub use matrix::{Gap, Matrix, Share};
+pub use natural::{ByItself, Settle, Settled, Way};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
     Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found,
@@ -78,7 +83,9 @@ pub use stage::{
     Exchange, Forge, Now, Open, Play, PlayError, Seal, ShownExchange, ShownMessage, Stage, StageTls,
 };
 pub use standing::{LintFault, Standing, lint};
-pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
+pub use subject::{
+    Arguments, BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told,
+};
 pub use verdict::{Verdict, WireVerdict, judge_case, judge_wire};
 pub use waivers::{Day, Waived, Waiver, Waivers};
 pub use yaml::{FileError, YamlFault};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::cases::Case;
+use crate::cases::{Case, Kind};
 use crate::cells::{Cell, Family};
 use crate::standing::Standing;
 
@@ -12,6 +12,7 @@ use crate::standing::Standing;
 pub struct Matrix {
     rows: Vec<(Cell, Vec<String>)>,
     strays: Vec<String>,
+    natural: BTreeSet<String>,
 }
 
 /// Why the matrix is not complete.
@@ -53,12 +54,19 @@ impl Matrix {
             .iter()
             .map(|cell| (cell.clone(), by_cell.remove(cell.to_string().as_str()).unwrap_or_default()))
             .collect();
-        Self { rows, strays: by_cell.into_values().flatten().collect() }
+        let natural = cases.iter().filter(|case| case.kind() == Kind::Natural);
+        let natural = natural.map(|case| case.id.clone()).collect();
+        Self { rows, strays: by_cell.into_values().flatten().collect(), natural }
     }
 
     /// Each cell with the ids of its cases.
     pub fn rows(&self) -> impl Iterator<Item = (&Cell, &[String])> {
         self.rows.iter().map(|(cell, cases)| (cell, cases.as_slice()))
+    }
+
+    /// How many of these cases D1 answers by itself.
+    pub(crate) fn natural(&self, cases: &[String]) -> usize {
+        cases.iter().filter(|case| self.natural.contains(*case)).count()
     }
 
     /// What is missing or stands for nothing.

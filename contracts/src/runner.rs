@@ -78,7 +78,8 @@ pub async fn run_case(stage: &Stage, case: &Case, subject: &dyn Subject) -> Resu
     let not_played = |source| RunError::Play { case: case.id.clone(), source };
     let play = stage.play(case).await.map_err(not_played)?;
     let attempt_timeout = case.attempt_timeout_ms.map_or(ATTEMPT, Duration::from_millis);
-    let task = Task { case: &case.id, base_url: play.url(), call, attempt_timeout };
+    let arguments = play.arguments();
+    let task = Task { case: &case.id, base_url: play.url(), call, arguments, attempt_timeout };
     let ended = timeout(PATIENCE, contained(subject, task)).await;
     let told = ended.unwrap_or_else(|_| Err(format!("no report within {} s", PATIENCE.as_secs())));
     let exchanges = play.exchanges().await;

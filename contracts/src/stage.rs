@@ -23,6 +23,8 @@ use tokio::task::JoinSet;
 
 use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn};
 use crate::judge::Contract;
+use crate::natural::{ByItself, Settle};
+use crate::subject::Arguments;
 use connections::{hold, serve};
 use script::Script;
 use shown::Known;
@@ -67,6 +69,7 @@ pub struct Stage {
     forge: Forge,
     open: Open,
     now: Now,
+    settle: Option<Settle>,
 }
 
 /// One request that reached the server, and its answer; or a connection on which none could.
@@ -82,6 +85,8 @@ pub struct Exchange {
     pub status: u16,
     /// The body of the answer.
     pub body: Vec<u8>,
+    /// More of the answer, where D1 gave it by itself.
+    pub by_itself: Option<ByItself>,
     /// In what the answer differs from the contract.
     pub answer_faults: Vec<String>,
     /// What was wrong on purpose, apart from what the answer says.
@@ -99,6 +104,9 @@ pub enum PlayError {
     /// No port.
     #[error("no port can be had for the script server")]
     Port(#[source] std::io::Error),
+    /// No D1 in the state that the case is about.
+    #[error("D1 cannot be had in the state that is given: {0}")]
+    Settle(String),
     /// [`StageTls::bad`] lacks an entry.
     #[error("the stage has no TLS with the fault {0:?}: expected an entry for it in `StageTls::bad`")]
     Tls(TlsFault),
@@ -110,6 +118,7 @@ pub enum PlayError {
 /// A script that is being played. Dropping it ends the server.
 pub struct Play {
     url: String,
+    arguments: Arguments,
     script: Arc<Script>,
     _server: JoinSet<()>,
 }
@@ -127,7 +136,14 @@ impl Stage {
         now: Now,
     ) -> Self {
         let known = Arc::new(Known::of(contract.document()));
-        Self { contract, known, good, tls, seal, forge, open, now }
+        Self { contract, known, good, tls, seal, forge, open, now, settle: None }
+    }
+
+    /// The same stage with a real D1 for natural cases.
+    #[must_use]
+    pub fn with_natural(mut self, settle: Settle) -> Self {
+        self.settle = Some(settle);
+        self
     }
 
     /// The same stage with other answers at the end of scripts.
@@ -140,18 +156,24 @@ impl Stage {
     /// Opens a server on a free port of this machine that plays a case.
     ///
     /// # Errors
-    /// [`PlayError`]: no port can be had, or the stage has no TLS with the fault of the case.
+    /// [`PlayError`]: no port can be had, the D1 of a natural case cannot, or the stage has no TLS with the fault of the case.
     pub async fn play(&self, case: &Case) -> Result<Play, PlayError> {
         if let Some(fault) = case.answers.iter().find_map(|turn| self.lacks(turn)) {
             return Err(PlayError::Tls(fault));
         }
+        let settled = match (&case.given, &self.settle) {
+            (None, _) => None,
+            (Some(given), Some(settle)) => Some(settle(given.clone()).await.map_err(PlayError::Settle)?),
+            (Some(_), None) => return Err(PlayError::Settle("there is none in this run".to_owned())),
+        };
         let (kept, listener) = port().map_err(PlayError::Port)?;
         let stray = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(PlayError::Port)?;
         let address = |listener: &TcpListener| {
             listener.local_addr().map(|address| format!("https://{address}")).map_err(PlayError::Port)
         };
         let (url, elsewhere) = (address(&listener)?, address(&stray)?);
-        let script = Arc::new(Script::new(self.clone(), case.clone(), &url, &elsewhere));
+        let arguments = settled.as_ref().map(|settled| settled.arguments.clone()).unwrap_or_default();
+        let script = Arc::new(Script::new(self.clone(), case.clone(), &url, &elsewhere, settled));
         let mut server = JoinSet::new();
         if script.refuses_the_first() {
             drop(listener);
@@ -159,7 +181,7 @@ impl Stage {
         } else {
             server.spawn(serve(kept, listener, stray, Arc::clone(&script)));
         }
-        Ok(Play { url, script, _server: server })
+        Ok(Play { url, arguments, script, _server: server })
     }
 
     /// The fault of a turn that this stage has no TLS for.
@@ -184,6 +206,12 @@ impl Play {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What the call of this case is made with.
+    #[must_use]
+    pub fn arguments(&self) -> &Arguments {
+        &self.arguments
     }
 
     /// Everything that has passed. A client can be done with an answer before the server knows that it has left: such

@@ -1,6 +1,7 @@
 //! The client under test, as the suite knows it: it is told to make a call, and tells what came of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,27 +13,27 @@ use crate::cases::{Outcome, Retryable};
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The merchant of all calls.
+/// The merchant of all calls whose answers are scripted.
 pub const MERCHANT_ID: &str = "10610027312";
-/// The token of all calls.
+/// The token of those calls.
 pub const TOKEN_ID: &str = "01fb32ff-5ed0-497f-8835-6af0916f29c0";
 /// The name of the merchant that createMerchant registers.
 pub const MERCHANT_NAME: &str = "Corner Bookshop";
-/// The card that createToken tokenizes: number and end (`MMYY`). A test card, nobody's.
+/// The card that they tokenize: number and end (`MMYY`). A test card, nobody's.
 pub const CARD: (&str, &str) = ("9999990000000014", "1239");
 
-/// A call that a client is to make, with the fixed arguments above.
+/// A call that a client is to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// createMerchant of [`MERCHANT_NAME`].
+    /// createMerchant of a name.
     CreateMerchant,
-    /// createToken of [`CARD`] for [`MERCHANT_ID`].
+    /// createToken of a card for a merchant.
     CreateToken,
-    /// getToken of [`TOKEN_ID`].
+    /// getToken.
     GetToken,
-    /// createTransaction of kind `SINGLE` with [`TOKEN_ID`].
+    /// createTransaction of kind `SINGLE`.
     CreateTransaction,
-    /// deleteToken of [`TOKEN_ID`].
+    /// deleteToken.
     DeleteToken,
 }
 
@@ -63,6 +64,42 @@ impl Call {
     }
 }
 
+/// What calls are made with. Those with scripted answers are made with the above; where D1 answers by itself, with what it
+/// knows, and with what it does not know.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Arguments {
+    /// The merchant that createMerchant registers.
+    pub merchant_name: String,
+    /// The merchant that the others name.
+    pub merchant_id: String,
+    /// The token.
+    pub token_id: String,
+    /// The card that createToken tokenizes: number and end (`MMYY`). A test card, nobody's.
+    pub card: (String, String),
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self {
+            merchant_name: MERCHANT_NAME.to_owned(),
+            merchant_id: MERCHANT_ID.to_owned(),
+            token_id: TOKEN_ID.to_owned(),
+            card: (CARD.0.to_owned(), CARD.1.to_owned()),
+        }
+    }
+}
+
+/// Without the card.
+impl fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { merchant_id, token_id, .. } = self;
+        f.debug_struct("Arguments")
+            .field("merchant_id", merchant_id)
+            .field("token_id", token_id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a client is asked for in one case.
 #[derive(Debug, Clone, Copy)]
 pub struct Task<'a> {
@@ -72,6 +109,8 @@ pub struct Task<'a> {
     pub base_url: &'a str,
     /// The call to make.
     pub call: Call,
+    /// What to make it with.
+    pub arguments: &'a Arguments,
     /// The longest that the client may wait for one attempt.
     pub attempt_timeout: Duration,
 }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::cases::{Case, Count, Ending, Expectation, Outcome, Retryable};
+use crate::natural::{answered, answered_as_expected};
 use crate::stage::Exchange;
 use crate::subject::Told;
 
@@ -46,7 +47,7 @@ impl Verdict {
 pub fn judge_case(case: &Case, exchanges: &[Exchange], told: &Told) -> Verdict {
     Verdict {
         served: served(case, exchanges),
-        reported: reported(case, told),
+        reported: reported(case, exchanges, told),
         behaved: behaved(case, exchanges, told),
     }
 }
@@ -84,6 +85,9 @@ fn served(case: &Case, exchanges: &[Exchange]) -> Result<(), String> {
         };
         one.operation == case.operation() && is_it
     };
+    if case.given.is_some() {
+        answered_as_expected(case, exchanges)?;
+    }
     let shown = exchanges.iter().find(of_cell).ok_or("the answer of the cell was never asked for")?;
     if !shown.written {
         return Err("the answer of the cell could not be written to its end".to_owned());
@@ -101,7 +105,7 @@ fn served(case: &Case, exchanges: &[Exchange]) -> Result<(), String> {
     }
 }
 
-fn reported(case: &Case, told: &Told) -> Result<(), String> {
+fn reported(case: &Case, exchanges: &[Exchange], told: &Told) -> Result<(), String> {
     let expect = &case.expect;
     let endings: Vec<Ending> = expect.endings().collect();
     let of_outcome: Vec<&Ending> = endings.iter().filter(|one| one.outcome == told.outcome).collect();
@@ -127,8 +131,12 @@ fn reported(case: &Case, told: &Told) -> Result<(), String> {
     // What is understood is asked of a call that succeeded.
     let wanted = expect.result.iter().filter(|_| told.outcome == Outcome::Ok);
     for (name, wanted) in wanted {
+        let answered = answered(exchanges, wanted);
         match told.result.get(name) {
-            Some(found) if found == wanted => {}
+            Some(_) if answered.as_ref().is_some_and(serde_json::Value::is_null) => {
+                return Err(format!("{name}: no answer has the member that it is expected to be"));
+            }
+            Some(found) if found == answered.as_ref().unwrap_or(wanted) => {}
             // Values may be card data: they are not shown.
             Some(_) => return Err(format!("{name}: understood another value than was sent")),
             None => return Err(format!("{name}: not understood")),
@@ -213,6 +221,7 @@ mod tests {
             request_faults: Vec::new(),
             status,
             body: body.as_bytes().to_vec(),
+            by_itself: None,
             answer_faults: answer_faults.iter().map(|&fault| fault.to_owned()).collect(),
             fault: None,
             written: true,

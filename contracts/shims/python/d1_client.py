@@ -207,7 +207,8 @@ class Client:
 
     def _assertion(self):
         now = int(time.time())
-        claims = {"iss": self.gateway, "sub": self.gateway, "iat": now, "exp": now + 300}
+        # D1 takes no assertion that was made in the future of its own clock, which may be a little behind.
+        claims = {"iss": self.gateway, "sub": self.gateway, "iat": now - 60, "exp": now + 300}
         token = jwt.JWT(header={"alg": "ES256", "kid": self.signer_kid}, claims=claims)
         token.make_signed_token(self.signer)
         return token.serialize()

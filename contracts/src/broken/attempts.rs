@@ -8,7 +8,7 @@ use super::breaks::Break;
 use super::request::Request;
 use super::wire::{Line, Lost, Reply};
 use crate::cases::Outcome;
-use crate::subject::{Call, Task, Told};
+use crate::subject::{Arguments, Call, Task, Told};
 
 /// Attempts at one request.
 const ATTEMPTS: u32 = 4;
@@ -23,6 +23,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Attempts<'a> {
     client: &'a BrokenClient,
     authority: &'a str,
+    arguments: &'a Arguments,
     patience: Duration,
     waited: Duration,
 }
@@ -31,11 +32,17 @@ impl<'a> Attempts<'a> {
     pub(super) fn new(client: &'a BrokenClient, task: Task<'a>) -> Self {
         let rest = task.base_url.strip_prefix("https://").unwrap_or(task.base_url);
         let authority = rest.split('/').next().unwrap_or_default();
-        Self { client, authority, patience: task.attempt_timeout, waited: Duration::ZERO }
+        Self {
+            client,
+            authority,
+            arguments: task.arguments,
+            patience: task.attempt_timeout,
+            waited: Duration::ZERO,
+        }
     }
 
     pub(super) async fn make(mut self, call: Call) -> Told {
-        let seen = match Request::of(call, self.client) {
+        let seen = match Request::of(call, self.arguments, self.client) {
             Some(request) => self.call(&request).await,
             None => Seen::not_sent(),
         };

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::breaks::Break;
 use super::wire::Reply;
 use super::{BrokenClient, Props};
-use crate::subject::{CARD, Call, MERCHANT_ID, MERCHANT_NAME, TOKEN_ID};
+use crate::subject::{Arguments, Call};
 
 /// A request, before it has a bearer.
 #[derive(Debug, Clone)]
@@ -30,16 +30,17 @@ impl Request {
     }
 
     /// The request of a call. Nothing if its card cannot be sealed.
-    pub(super) fn of(call: Call, client: &BrokenClient) -> Option<Self> {
+    pub(super) fn of(call: Call, with: &Arguments, client: &BrokenClient) -> Option<Self> {
+        let Arguments { merchant_name, merchant_id, token_id, .. } = with;
         let merchants = format!("/ecom/v1/merchant-gateways/{}/merchants", client.props.gateway_id);
-        let tokens = format!("{merchants}/{MERCHANT_ID}/tokens");
-        let token = format!("{tokens}/{TOKEN_ID}");
+        let tokens = format!("{merchants}/{merchant_id}/tokens");
+        let token = format!("{tokens}/{token_id}");
         let (operation, method, path, body) = match call {
             Call::CreateMerchant => {
-                ("createMerchant", "POST", merchants, Some(json!({"merchantName": MERCHANT_NAME})))
+                ("createMerchant", "POST", merchants, Some(json!({"merchantName": merchant_name})))
             }
             Call::CreateToken => {
-                ("createToken", "POST", tokens, Some(json!({"encryptedData": card(client)?})))
+                ("createToken", "POST", tokens, Some(json!({"encryptedData": card(client, &with.card)?})))
             }
             Call::GetToken => ("getToken", "GET", token, None),
             Call::CreateTransaction => {
@@ -97,8 +98,7 @@ impl Request {
     }
 }
 
-fn card(client: &BrokenClient) -> Option<String> {
-    let (pan, exp) = CARD;
+fn card(client: &BrokenClient, (pan, exp): &(String, String)) -> Option<String> {
     let exp = match client.broken {
         Some(Break::ExpiryYearFirst) => format!("{}{}", &exp[2..], &exp[..2]),
         _ => exp.to_owned(),

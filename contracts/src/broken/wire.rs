@@ -37,7 +37,7 @@ impl Reply {
 
 /// How far a request got that has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     /// No byte of it had gone out.
     Unsent,
     /// The server says that it has not begun with it.
@@ -48,16 +48,16 @@ pub(super) enum Lost {
 
 /// The way to D1.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) tls: &'a Arc<ClientConfig>,
+pub(crate) struct Line<'a> {
+    pub(crate) tls: &'a Arc<ClientConfig>,
     /// `HOST:PORT`.
-    pub(super) authority: &'a str,
-    pub(super) broken: Option<Break>,
+    pub(crate) authority: &'a str,
+    pub(crate) broken: Option<Break>,
 }
 
 impl Line<'_> {
     /// Sends a request and reads the answer, all within a time.
-    pub(super) async fn exchange(self, request: &[u8], patience: Duration) -> Result<Reply, Lost> {
+    pub(crate) async fn exchange(self, request: &[u8], patience: Duration) -> Result<Reply, Lost> {
         let mut lost = Lost::Unsent;
         let talked = timeout(patience, self.talk(request, &mut lost)).await;
         talked.ok().flatten().ok_or(lost)

@@ -123,6 +123,7 @@ impl About<'_> {
             id: format!("inbound/{}/derived/{}/generated", self.operation, variant.rule),
             why: variant.why,
             source: variant.source.iter().map(|&source| source.to_owned()).collect(),
+            given: None,
             answers: vec![variant.turn],
             judged: variant.judged,
             attempt_timeout_ms: None,

@@ -122,6 +122,7 @@ pub fn built_in_cases() -> Result<Vec<Case>, CaseError> {
         ("inbound/getToken.yaml", include_str!("../../cases/inbound/getToken.yaml")),
         ("inbound/createTransaction.yaml", include_str!("../../cases/inbound/createTransaction.yaml")),
         ("inbound/deleteToken.yaml", include_str!("../../cases/inbound/deleteToken.yaml")),
+        ("natural.yaml", include_str!("../../cases/natural.yaml")),
     ];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
     gather(files.into_iter().map(Ok))

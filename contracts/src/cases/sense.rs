@@ -1,10 +1,11 @@
-//! Whether a case can be meant. All but the last three checks are in `case.schema.json` too.
+//! Whether a case can be meant. All but the last three checks are in `case.schema.json` too, and what goes together in a
+//! natural case.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Case, Count, Fault, Outcome, Piece, Turn};
+use super::{Case, Count, Fault, Outcome, Piece, Turn, given};
 use crate::standing::is_source;
 use crate::yaml::nearest;
 
@@ -58,6 +59,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
         ));
     }
     case.expect.endings().try_for_each(|ending| check_outcome(&ending.outcome))?;
+    case.given.as_ref().map_or(Ok(()), |given| given::check(case, given))?;
     check_script(case, parts)
 }
 
@@ -199,6 +201,9 @@ fn check_id(id: &str) -> Result<[&str; 5], String> {
         let (known, hint) = (OPERATIONS.join(", "), nearest(operation, &OPERATIONS));
         return Err(format!("no operation {operation:?} in the contract; expected one of {known}{hint}"));
     }
+    if status == "transport" {
+        return check_clock(code).and_then(|()| check_last(name)).map(|()| parts);
+    }
     let number = status.len() == 3 && status.parse().is_ok_and(|status| STATUSES.contains(&status));
     if !number {
         return Err(format!("expected a status from 200 to 599 as third part of the id, found {status:?}"));
@@ -208,13 +213,31 @@ fn check_id(id: &str) -> Result<[&str; 5], String> {
             "expected an errorCode in capitals, or `none`, as fourth part of the id, found {code:?}"
         ));
     }
-    let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.is_empty() || name.starts_with('-') || name.len() > 64 || !name.bytes().all(of_name) {
-        return Err(format!(
-            "expected small letters, digits and hyphens as last part of the id, found {name:?}; say in a word or two what happens"
-        ));
+    check_last(name).map(|()| parts)
+}
+
+fn is_word(text: &str) -> bool {
+    let of_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && !text.starts_with('-') && text.len() <= 64 && text.bytes().all(of_word)
+}
+
+fn check_last(name: &str) -> Result<(), String> {
+    if is_word(name) {
+        return Ok(());
     }
-    Ok(parts)
+    Err(format!(
+        "expected small letters, digits and hyphens as last part of the id, found {name:?}; say in a word or two what happens"
+    ))
+}
+
+/// The faults of clocks are the only ones that are written down case by case; all others are made.
+fn check_clock(fault: &str) -> Result<(), String> {
+    if fault.strip_prefix("clock-").is_some_and(is_word) && fault.len() <= 64 {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a fault that begins with clock- as fourth part of the id, found {fault:?}; all others stand in transport.yaml"
+    ))
 }
 
 fn is_code(code: &str) -> bool {
@@ -232,6 +255,11 @@ fn check_turn(turn: &Turn) -> Result<(), String> {
 
 /// What no schema can say: it sees neither the place in a list nor two members at once.
 fn check_script(case: &Case, [_, _, status, code, _]: [&str; 5]) -> Result<(), String> {
+    if status == "transport" {
+        let has_clock = case.given.as_ref().is_some_and(|given| given.clock.is_some());
+        let missing = "`given`: expected a `clock`, as its id says; add one".to_owned();
+        return if has_clock { Ok(()) } else { Err(missing) };
+    }
     let endless = case.answers.iter().rev().skip(1).any(|turn| turn.always);
     if endless {
         return Err(
@@ -245,8 +273,9 @@ fn check_script(case: &Case, [_, _, status, code, _]: [&str; 5]) -> Result<(), S
         let is_shown = !turn.fault.as_ref().is_some_and(Fault::is_of_connection);
         is_shown && turn.status.to_string() == status && shown.unwrap_or("none") == code
     };
-    // A cell of good answers is shown by the good answer that stands at the end of every script.
-    if !status.starts_with('2') && !case.answers.iter().any(fits) {
+    // A cell of good answers is shown by the good answer that stands at the end of every script; D1 by itself has none.
+    let needed = case.given.is_some() || !status.starts_with('2');
+    if needed && !case.answers.iter().any(fits) {
         return Err(format!(
             "none of its answers has status {status} and code {code}, as its id says; add the answer, or correct the id"
         ));

@@ -201,6 +201,7 @@ impl Entry {
             id: format!("inbound/{operation}/transport/{}/generated", self.name),
             why: self.why.clone(),
             source: self.source.clone(),
+            given: None,
             answers: vec![turn],
             judged: false,
             attempt_timeout_ms: self.attempt_timeout_ms,

@@ -115,6 +115,7 @@ fn case(one: &RanCase<'_>) -> Markup {
             summary { (one.case.id) ": " @if one.passed { "passed" } @else { "FAILED" } }
             p { (one.case.why) " " small { "(" (one.case.source.join(", ")) ")" } }
             dl {
+                dt { "answers" } dd { (one.case.kind().word()) }
                 dt { "expected" } dd { (one.expected) }
                 dt { "told" } dd { (one.told) }
                 @for (witness, fault) in &one.witnesses {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::contract_facts::ContractFact;
 use super::view::{RanCase, Row, View, presentable_fault};
 use super::{CATALOGUE, DISCLAIMER};
-use crate::cases::Outcome;
+use crate::cases::{Kind, Outcome};
 use crate::cells::Family;
 use crate::stage::{Exchange, ShownMessage};
 
@@ -70,6 +70,7 @@ struct Fact<'a> {
 struct Case<'a> {
     id: &'a str,
     cell: &'a str,
+    kind: Kind,
     why: &'a str,
     source: &'a [String],
     passed: bool,
@@ -167,6 +168,7 @@ fn case<'a>(one: &'a RanCase<'a>) -> Case<'a> {
     Case {
         id: &one.case.id,
         cell: one.case.cell(),
+        kind: one.case.kind(),
         why: &one.case.why,
         source: &one.case.source,
         passed: one.passed,

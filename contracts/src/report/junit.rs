@@ -52,7 +52,8 @@ fn test_case(one: &RanCase<'_>, known: Option<&String>) -> TestCase {
     }
     let saw = one.exchanges.iter().map(|one| format!("{}\n-> {}", request_text(one), answer_text(one)));
     let mut case = TestCase::new(one.case.id.clone(), status);
-    let said = format!("expected: {}\ntold: {}", one.expected, one.told);
+    let kind = one.case.kind().word();
+    let said = format!("answers: {kind}\nexpected: {}\ntold: {}", one.expected, one.told);
     let lines: Vec<String> = saw.chain([said]).collect();
     case.set_classname(one.case.cell()).set_system_out(lines.join("\n\n"));
     case

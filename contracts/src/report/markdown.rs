@@ -93,7 +93,8 @@ fn case(one: &RanCase<'_>, text: &mut String) {
     let (id, why) = (escaped(&one.case.id), escaped(&one.case.why));
     let _ = writeln!(
         text,
-        "\n#### {id}\n\n{why}\n\n* expected: {}\n* told: {}",
+        "\n#### {id}\n\n{why}\n\n* answers: {}\n* expected: {}\n* told: {}",
+        one.case.kind().word(),
         escaped(&one.expected),
         escaped(&one.told)
     );

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::exchange_text::{answered, named};
 use super::percent;
 use super::view::{Mark, View, opening};
+use crate::cases::Kind;
 use crate::matrix::{Matrix, Share};
 
 /// Whether a text may hold the colours of a terminal.
@@ -46,12 +47,16 @@ pub(super) fn text(view: &View<'_>, paint: Paint) -> String {
         }
         let mark = paint.mark(row.mark, &format!("{:<8}", row.mark.word()));
         let of = format!("{} of {}", row.passed, row.cases.len());
-        let _ = writeln!(text, "  {:<32} {mark} {of:<8} {}", row.shown(), row.cell.standing);
+        let natural = if row.natural > 0 { ", natural too" } else { "" };
+        let _ = writeln!(text, "  {:<32} {mark} {of:<8} {}{natural}", row.shown(), row.cell.standing);
     }
     for one in view.cases.iter().filter(|one| !one.passed) {
         let known = view.known.entries.contains_key(&one.case.id);
         let failed = paint.mark(Mark::Failed, if known { "failed, as is known" } else { "failed" });
         let _ = writeln!(text, "\n{failed}: {}\n  why it matters: {}", one.case.id, one.case.why);
+        if one.case.kind() == Kind::Natural {
+            text.push_str("  natural: D1 answered by itself\n");
+        }
         for (witness, fault) in one.faults() {
             let _ = writeln!(text, "  {witness}: {fault}");
         }
@@ -86,7 +91,11 @@ impl Matrix {
         let mut text = format!("{}\n\n", opening().join("\n"));
         for (cell, cases) in self.rows() {
             let (name, standing) = (cell.to_string(), cell.standing.word());
-            let _ = writeln!(text, "{name:<62} {standing:<10} {} cases", cases.len());
+            let natural = match self.natural(cases) {
+                0 => String::new(),
+                count => format!(", {count} natural"),
+            };
+            let _ = writeln!(text, "{name:<62} {standing:<10} {} cases{natural}", cases.len());
         }
         let all: BTreeSet<&str> = self.rows().flat_map(|(_, cases)| cases).map(String::as_str).collect();
         text.push('\n');

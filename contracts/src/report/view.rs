@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::contract_facts::{ContractFact, facts};
 use super::{DISCLAIMER, Report};
-use crate::cases::Case;
+use crate::cases::{Case, Kind};
 use crate::cells::{Cell, Family, Shown};
 use crate::runner::Ran;
 use crate::stage::{Exchange, holds_secret};
@@ -66,6 +66,8 @@ pub(super) struct Row<'a> {
     pub(super) mark: Mark,
     pub(super) cases: &'a [String],
     pub(super) passed: usize,
+    /// Cases of it that D1 answers by itself.
+    pub(super) natural: usize,
     pub(super) facts: Vec<ContractFact>,
 }
 
@@ -184,8 +186,12 @@ impl<'a> View<'a> {
             "{ran} of {} cases run, {} passed, {} failed; witnesses: {witnesses}",
             self.planned, self.passed, self.failed
         );
+        let natural = self.cases.iter().filter(|one| one.case.kind() == Kind::Natural).count();
+        if natural > 0 {
+            // Writing to a String does not fail, here and below.
+            let _ = write!(text, "; D1 answered {natural} by itself (natural)");
+        }
         if !self.known.entries.is_empty() {
-            // Writing to a String does not fail.
             let _ = write!(text, "; {} of the failures are known", self.known.entries.len());
         }
         if !self.witnesses.contains(&"killed") {
@@ -225,7 +231,7 @@ fn row<'a>(
     };
     let contract = report.contracts.iter().find(|(side, _)| *side == cell.side);
     let facts = contract.map(|(_, contract)| facts(contract, cell)).unwrap_or_default();
-    Row { cell, mark, cases, passed, facts }
+    Row { cell, mark, cases, passed, natural: report.matrix.natural(cases), facts }
 }
 
 fn tallies(rows: &[Row<'_>]) -> Vec<Tally> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::ShimFiles;
 use crate::cases::Outcome;
-use crate::subject::{CARD, Call, MERCHANT_ID, MERCHANT_NAME, TOKEN_ID, Task, Told};
+use crate::subject::{Arguments, Call, Task, Told};
 
 /// The version that both sides must speak.
 pub(super) const PROTOCOL: u64 = 1;
@@ -49,14 +49,14 @@ pub(super) fn bye() -> String {
 
 /// A call as a line.
 pub(super) fn call(id: u64, task: Task<'_>, files: &ShimFiles, deadline_ms: u64) -> String {
-    let Task { case, base_url, call, attempt_timeout } = task;
+    let Task { case, base_url, call, arguments: with, attempt_timeout } = task;
     let attempt_timeout_ms = u64::try_from(attempt_timeout.as_millis()).unwrap_or(u64::MAX);
     line(&json!({"call": {
         "id": id,
         "case": case,
         "base_url": base_url,
         "operation": call.operation(),
-        "arguments": arguments(call),
+        "arguments": arguments(call, with),
         "files": files,
         "gateway": GATEWAY,
         "attempt_timeout_ms": attempt_timeout_ms,
@@ -64,13 +64,14 @@ pub(super) fn call(id: u64, task: Task<'_>, files: &ShimFiles, deadline_ms: u64)
     }}))
 }
 
-fn arguments(call: Call) -> Value {
+fn arguments(call: Call, with: &Arguments) -> Value {
+    let Arguments { merchant_name, merchant_id, token_id, card: (pan, exp) } = with;
     match call {
-        Call::CreateMerchant => json!({"merchantName": MERCHANT_NAME}),
-        Call::CreateToken => json!({"merchantId": MERCHANT_ID, "pan": CARD.0, "exp": CARD.1}),
-        Call::GetToken | Call::DeleteToken => json!({"merchantId": MERCHANT_ID, "tokenId": TOKEN_ID}),
+        Call::CreateMerchant => json!({"merchantName": merchant_name}),
+        Call::CreateToken => json!({"merchantId": merchant_id, "pan": pan, "exp": exp}),
+        Call::GetToken | Call::DeleteToken => json!({"merchantId": merchant_id, "tokenId": token_id}),
         Call::CreateTransaction => {
-            json!({"merchantId": MERCHANT_ID, "tokenId": TOKEN_ID, "transactionType": "SINGLE"})
+            json!({"merchantId": merchant_id, "tokenId": token_id, "transactionType": "SINGLE"})
         }
     }
 }

@@ -128,7 +128,11 @@ async fn requests(mut stream: TlsStream<TcpStream>, script: &Script) {
             Ok(Err(NoRequest)) => return script.note_no_request(),
             Ok(Ok(None)) | Err(_) => return,
         };
-        let Some(reply) = script.answer(&request) else { return };
+        let reply = match script.settled() {
+            Some(settled) => script.forwarded(settled, &request).await,
+            None => script.answer(&request),
+        };
+        let Some(reply) = reply else { return };
         if spoiled {
             script.note_reuse(reply.number);
         }

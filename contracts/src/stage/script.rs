@@ -1,6 +1,7 @@
 //! What a case answers, request by request, and what has passed.
 
 mod fill;
+mod natural;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::http::Request;
 use super::{Exchange, PlayError, ShownExchange, Stage, refuses};
 use crate::cases::{Case, ConnectionFault, Fault, Turn};
 use crate::http2::{H2, HTTP_1_1};
+use crate::natural::Settled;
 use crate::operation::Operation;
 use fill::{headers, no_route};
 
@@ -29,6 +31,7 @@ pub(super) struct Script {
     origin: String,
     /// An address that is not D1's, and where nobody is to call.
     elsewhere: String,
+    settled: Option<Settled>,
     passed: Mutex<Passed>,
     traffic: watch::Sender<Traffic>,
     port: watch::Sender<Port>,
@@ -71,16 +74,28 @@ pub(super) struct Reply {
 }
 
 impl Script {
-    pub(super) fn new(stage: Stage, case: Case, origin: &str, elsewhere: &str) -> Self {
+    pub(super) fn new(
+        stage: Stage,
+        case: Case,
+        origin: &str,
+        elsewhere: &str,
+        settled: Option<Settled>,
+    ) -> Self {
         Self {
             stage,
             case,
             origin: origin.to_owned(),
             elsewhere: elsewhere.to_owned(),
+            settled,
             passed: Mutex::default(),
             traffic: watch::Sender::default(),
             port: watch::Sender::new(Port::Open),
         }
+    }
+
+    /// The D1 that answers by itself, if one does.
+    pub(super) fn settled(&self) -> Option<&Settled> {
+        self.settled.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, Passed> {
@@ -299,6 +314,7 @@ impl Script {
             request_faults,
             status: sent.status,
             body: sent.body,
+            by_itself: None,
             answer_faults: answer_faults.iter().map(ToString::to_string).collect(),
             fault,
             written: false,
@@ -333,6 +349,7 @@ impl Exchange {
             request_faults: Vec::new(),
             status: 0,
             body: Vec::new(),
+            by_itself: None,
             answer_faults: Vec::new(),
             fault: None,
             written: false,

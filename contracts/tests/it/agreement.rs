@@ -21,7 +21,9 @@ fn every_built_in_case_agrees_with_the_document() {
 fn every_expectation_of_every_case_is_held_against_the_document() {
     let contract = inbound().expect("the contract");
     // What may be concluded from a fault stands in no document.
-    let faulty = |case: &Case| case.answers.iter().any(|turn| turn.fault.is_some());
+    let faulty = |case: &Case| {
+        case.answers.iter().any(|turn| turn.fault.is_some()) || case.cell().contains("/transport/")
+    };
     for case in built_in_cases().expect("good cases").into_iter().filter(|case| !faulty(case)) {
         let seen = |what: &str, change: &dyn Fn(&mut Case)| {
             let mut other = case.clone();

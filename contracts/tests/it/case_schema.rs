@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use d1_contracts::{
-    AnswerFault, CASE_SCHEMA, Case, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation,
+    AnswerFault, CASE_SCHEMA, Case, ConnectionFault, Count, Disguise, Edit, End, Ending, Expectation, Given,
+    GivenAccessToken, GivenCard, GivenClock, GivenGateway, GivenMerchant, GivenToken, GivenTokenState,
     Http2Fault, Instead, Piece, ReportedOutcome, Retryable, TlsFault, Turn, Unanswered, cases_in,
 };
 use jsonschema::Validator;
@@ -32,7 +33,9 @@ fn files() -> Vec<(String, String)> {
         })
         .collect();
     assert!(files.len() >= 6, "{files:?}");
-    files
+    let natural = Path::new(CASES).join("natural.yaml");
+    let text = fs::read_to_string(&natural).expect("a text");
+    files.into_iter().chain([(natural.display().to_string(), text)]).collect()
 }
 
 fn all_cases() -> Vec<Value> {
@@ -65,7 +68,9 @@ fn loads(folder: &Path, case: &Value) -> Result<(), String> {
 
 /// What the schema's own text says that it cannot see.
 fn beyond_the_schema(reason: &str) -> bool {
-    ["none of its answers has", "`always`: expected on the last"].iter().any(|known| reason.contains(known))
+    ["none of its answers has", "`always`: expected on the last", "`given`: "]
+        .iter()
+        .any(|known| reason.contains(known))
 }
 
 /// A copy with one thing changed, for everything that can be changed in so many ways.
@@ -146,6 +151,12 @@ fn schema_and_loader_agree_on_every_case_with_one_thing_changed() {
         "inbound/createToken/405/METHOD_NOT_ALLOWED/told-once",
         "inbound/createToken/429/TOO_MANY_REQUESTS/for-ever",
         "inbound/getAccessToken/503/SERVICE_UNAVAILABLE/once-with-retry-after",
+        "inbound/getAccessToken/200/none/clock-ahead-1s",
+        "inbound/getAccessToken/403/FORBIDDEN/natural-other-environment",
+        "inbound/createMerchant/transport/clock-steps-back-5m/natural",
+        "inbound/createToken/400/INVALID_FIELD/natural-card-expired",
+        "inbound/createToken/404/RESOURCE_NOT_FOUND/natural-merchant-unknown",
+        "inbound/getToken/401/none/natural-forgotten",
     ];
     let cases: Vec<Value> = all_cases()
         .into_iter()
@@ -178,6 +189,10 @@ fn ids_are_judged_alike() {
     for (id, wanted) in [
         ("inbound/getToken/200/none/reads", true),
         ("inbound/getToken/200/none/reads-2", true),
+        ("inbound/getToken/transport/reset/reads", false),
+        ("inbound/getToken/transport/clock-/reads", false),
+        ("inbound/getToken/transport/clock-AHEAD/reads", false),
+        ("inbound/getToken/transport/clock-ahead/Reads", false),
         ("inbound/getToken/200/none", false),
         ("inbound/getToken/200/none/reads/more", false),
         ("outbound/getToken/200/none/reads", false),
@@ -304,10 +319,23 @@ fn whole() -> Case {
         id: "inbound/getToken/403/FORBIDDEN/whole".to_owned(),
         why: "It has every member that a case can have.".to_owned(),
         source: vec!["C34".to_owned()],
+        given: None,
         answers: vec![turn],
         judged: true,
         attempt_timeout_ms: Some(500),
         expect,
+    }
+}
+
+/// Every state that can be given, each of which goes with the others or not.
+fn given() -> Given {
+    Given {
+        gateway: GivenGateway::OfTheOtherEnvironment,
+        merchant: GivenMerchant::Unknown,
+        token: Some(GivenToken { state: GivenTokenState::Suspended, card: "approve".to_owned() }),
+        card: Some(GivenCard { name: "approve".to_owned(), exp: Some("0120".to_owned()) }),
+        access_token: GivenAccessToken::Forgotten,
+        clock: Some(GivenClock::AheadS(1)),
     }
 }
 
@@ -317,7 +345,8 @@ fn names(value: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_members_of_the_schema_are_those_of_the_loader() {
-    let (schema, case) = (schema(), serde_json::to_value(whole()).expect("JSON"));
+    let (schema, mut case) = (schema(), serde_json::to_value(whole()).expect("JSON"));
+    case["given"] = serde_json::to_value(given()).expect("JSON");
     for (in_schema, in_case) in [
         ("/$defs/case/properties", ""),
         ("/$defs/answer/properties", "/answers/0"),
@@ -325,12 +354,16 @@ fn the_members_of_the_schema_are_those_of_the_loader() {
         ("/$defs/outcome/oneOf/1/properties", "/expect/outcome"),
         ("/$defs/outcome/oneOf/1/properties/refused/properties", "/expect/outcome/refused"),
         ("/$defs/count/oneOf/1/properties", "/expect/attempts"),
+        ("/$defs/given/properties", "/given"),
+        ("/$defs/given/properties/token/oneOf/0/properties", "/given/token"),
+        ("/$defs/given/properties/card/oneOf/0/properties", "/given/card"),
     ] {
         let known = schema.pointer(in_schema).unwrap_or_else(|| panic!("{in_schema}"));
         let shown = case.pointer(in_case).unwrap_or_else(|| panic!("{in_case}"));
         assert_eq!(names(known), names(shown), "{in_schema}");
     }
     assert!(validator().is_valid(&json!([case])), "{case}");
+    case.as_object_mut().expect("an object").remove("given");
     assert_eq!(loads(tempfile::tempdir().expect("a folder").path(), &case), Ok(()));
 }
 
@@ -345,6 +378,16 @@ fn the_words_of_the_schema_are_those_of_the_loader() {
     let retryables = [Retryable::Never, Retryable::Safe, Retryable::After];
     let known = retryables.map(|one| word(serde_json::to_value(one).expect("JSON")));
     assert_eq!(words("/$defs/expect/properties/retryable/enum"), BTreeSet::from(known));
+    let in_given = |name: &str, known: &[Value]| {
+        let known = known.iter().cloned().map(word).collect();
+        assert_eq!(words(&format!("/$defs/given/properties/{name}")), known, "{name}");
+    };
+    in_given("gateway/enum", &[json!(GivenGateway::Onboarded), json!(GivenGateway::OfTheOtherEnvironment)]);
+    in_given("merchant/enum", &[json!(GivenMerchant::Onboarded), json!(GivenMerchant::Unknown)]);
+    in_given("access_token/enum", &[json!(GivenAccessToken::Kept), json!(GivenAccessToken::Forgotten)]);
+    use GivenTokenState::{Active, Deleted, Suspended, Unknown};
+    let states = [Active, Suspended, Deleted, Unknown].map(|state| json!(state));
+    in_given("token/oneOf/0/properties/state/enum", &states);
     let outcomes = [
         ReportedOutcome::Ok,
         ReportedOutcome::Unreadable,

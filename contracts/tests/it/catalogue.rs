@@ -13,7 +13,7 @@ fn copied() -> (tempfile::TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut files = Vec::new();
     fs::create_dir(folder.path().join("inbound")).expect("made");
-    for made_of in ["good.yaml", "transport.yaml"] {
+    for made_of in ["good.yaml", "natural.yaml", "transport.yaml"] {
         fs::copy(Path::new(CASES).join(made_of), folder.path().join(made_of)).expect("copied");
     }
     for entry in fs::read_dir(Path::new(CASES).join("inbound")).expect("the folder") {
@@ -24,6 +24,15 @@ fn copied() -> (tempfile::TempDir, Vec<PathBuf>) {
     }
     assert!(files.len() >= 6, "{files:?}");
     (folder, files)
+}
+
+/// What a folder lacks that has no natural cases: the clocks. All else stands beside scripted cases.
+fn without_natural(contract: &Contract, folder: &Path) -> BTreeSet<String> {
+    fs::remove_file(folder.join("natural.yaml")).expect("removed");
+    let cells = missing(contract, folder);
+    assert_eq!(cells.len(), 4, "{cells:?}");
+    assert!(cells.iter().all(|cell| cell.contains("/transport/clock-")), "{cells:?}");
+    cells
 }
 
 fn missing(contract: &Contract, folder: &Path) -> BTreeSet<String> {
@@ -59,6 +68,7 @@ fn a_copy_of_the_folder_is_what_is_built_in() {
 fn without_the_cases_of_any_one_cell_the_gap_is_named() {
     let contract = inbound().expect("the contract");
     let (folder, files) = copied();
+    let clocks = without_natural(&contract, folder.path());
     let mut seen = BTreeSet::new();
     for path in files {
         let text = fs::read_to_string(&path).expect("a text");
@@ -67,7 +77,7 @@ fn without_the_cases_of_any_one_cell_the_gap_is_named() {
             let own = cases_of(&text).into_iter().filter(|(of, _)| *of == cell);
             let rest = own.fold(text.clone(), |rest, (_, case)| rest.replace(&case, ""));
             fs::write(&path, rest).expect("written");
-            assert_eq!(missing(&contract, folder.path()), BTreeSet::from([cell.clone()]));
+            assert_eq!(missing(&contract, folder.path()), &clocks | &BTreeSet::from([cell.clone()]));
             seen.insert(cell);
         }
         fs::write(&path, text).expect("written");
@@ -81,11 +91,12 @@ fn without_the_cases_of_any_one_cell_the_gap_is_named() {
 fn without_any_one_file_its_cells_are_named() {
     let contract = inbound().expect("the contract");
     let (folder, files) = copied();
+    let clocks = without_natural(&contract, folder.path());
     for path in files {
         let text = fs::read_to_string(&path).expect("a text");
         let cells = cases_of(&text).into_iter().map(|(cell, _)| cell).collect();
         fs::remove_file(&path).expect("removed");
-        assert_eq!(missing(&contract, folder.path()), cells, "{}", path.display());
+        assert_eq!(missing(&contract, folder.path()), &clocks | &cells, "{}", path.display());
         fs::write(&path, text).expect("written");
     }
 }
@@ -119,7 +130,8 @@ fn without_the_faults_or_one_of_them_the_transport_cells_are_named() {
     let faults = folder.path().join("transport.yaml");
     let text = fs::read_to_string(&faults).expect("a text");
     let built_in = Catalogue::built_in(&contract).expect("good cases");
-    let cells = built_in.cells().iter().filter(|cell| matches!(cell.shown, Shown::Transport(_)));
+    let of_faults = |shown: &Shown| matches!(shown, Shown::Transport(fault) if !fault.starts_with("clock-"));
+    let cells = built_in.cells().iter().filter(|cell| of_faults(&cell.shown));
     let cells: BTreeSet<String> = cells.map(ToString::to_string).collect();
     let entries: Vec<&str> = text.split("\n- name: ").skip(1).collect();
     assert!(entries.len() > 50 && cells.len() > 170, "{} {}", entries.len(), cells.len());

@@ -2,6 +2,8 @@
 
 mod d1_side;
 mod forge;
+mod journal;
+mod natural;
 mod own_client;
 mod own_receiver;
 mod progress;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Aside, CASE_SCHEMA, Case, CaseError, Catalogue, FileError, GOOD_SCHEMA, Matrix, Now, REPORT_SCHEMA,
+    Aside, CASE_SCHEMA, Case, CaseError, Catalogue, FileError, GOOD_SCHEMA, Kind, Matrix, Now, REPORT_SCHEMA,
     ReceiverCase, Report, RunError, Side, Stage, Subject, TRANSPORT_SCHEMA, documented_cells, inbound,
     outbound, run_cases,
 };
@@ -36,6 +38,7 @@ use reports::{Reports, paint};
 const AT_ONCE: usize = 8;
 
 pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
+use natural::NaturalD1;
 pub use own_client::OwnClient;
 pub use own_receiver::OwnReceiver;
 pub use props::contract_props;
@@ -45,6 +48,9 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
     let catalogue = || catalogue(args.cases.as_deref());
     let of_receivers = || receiver::cases(args.cases.as_deref());
     match args.command {
+        ContractCommand::Coverage(Coverage { journal: Some(from), admin_token_file, .. }) => {
+            journal::coverage(&from, admin_token_file.as_deref())
+        }
         ContractCommand::Coverage(args) => coverage(&catalogue()?, &of_receivers()?, &args),
         ContractCommand::List => list(&catalogue()?, &of_receivers()?),
         ContractCommand::Show(args) => show(&catalogue()?, &of_receivers()?, &args),
@@ -79,9 +85,12 @@ fn coverage(catalogue: &Catalogue, of_receivers: &[ReceiverCase], args: &Coverag
 }
 
 fn list(catalogue: &Catalogue, of_receivers: &[ReceiverCase]) -> Result<(), Failure> {
-    let of_clients = catalogue.cases().iter().map(|case| (&case.id, &case.why));
-    for (id, why) in of_clients.chain(of_receivers.iter().map(|case| (&case.id, &case.why))) {
-        print(&format!("{id}  {why}"));
+    for case in catalogue.cases() {
+        let natural = if case.kind() == Kind::Natural { "(natural) " } else { "" };
+        print(&format!("{}  {natural}{}", case.id, case.why));
+    }
+    for case in of_receivers {
+        print(&format!("{}  {}", case.id, case.why));
     }
     Ok(())
 }
@@ -113,7 +122,8 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let known = waivers::known(args.known_failing.as_deref())?;
     let reports = Reports::open(&args.reports)?;
     let world = pretend_world()?;
-    let stage = stage(world.path(), catalogue)?;
+    let d1 = natural_d1(world.path())?;
+    let stage = stage(world.path(), &d1, catalogue)?;
     let Played { client, ran, aside, mut ended } = match &args.exec {
         Some(command) => shim::run(world.path(), &stage, command, &planned)?,
         None => run_own(world.path(), &stage, &planned)?,
@@ -143,6 +153,7 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     if ended.is_err() {
         report = report.interrupted();
     }
+    let answered = journal::judge_run(&d1);
     print(&report.text(paint(args.color)));
     print_aside(&aside, planned.len());
     reports.write(&report)?;
@@ -152,6 +163,7 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
         let error = format!("{failed} cases failed").into();
         return Err(Failure { exit: Exit::CaseFailed, error });
     }
+    answered?;
     waivers::gate(report.stale().count())?;
     gate(if whole { gaps.len() } else { 0 })?;
     witness
@@ -191,8 +203,13 @@ fn pretend_world() -> Result<tempfile::TempDir, Failure> {
 }
 
 /// The script server, with the answers of the catalogue at the end of scripts.
-fn stage(world: &Path, catalogue: &Catalogue) -> Result<Stage, Failure> {
-    Ok(contract_stage(world).map_err(Failure::internal)?.with_good(catalogue.good().clone()))
+fn stage(world: &Path, d1: &NaturalD1, catalogue: &Catalogue) -> Result<Stage, Failure> {
+    Ok(stage::with_d1(world, d1).map_err(Failure::internal)?.with_good(catalogue.good().clone()))
+}
+
+/// The real D1 of natural cases.
+fn natural_d1(world: &Path) -> Result<NaturalD1, Failure> {
+    NaturalD1::new(world).map_err(Failure::resource)
 }
 
 fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<Played, Failure> {
@@ -226,11 +243,13 @@ fn catalogue(folder: Option<&Path>) -> Result<Catalogue, Failure> {
         Some(folder) => Catalogue::in_folder(&contract, folder),
         None => Catalogue::built_in(&contract),
     };
-    read.map_err(|error| match error {
+    let read = read.map_err(|error| match error {
         CaseError::File(FileError::Io { .. }) => Failure::resource(error),
         CaseError::Empty { .. } => Failure { exit: Exit::NothingRan, error: error.into() },
         _ => Failure::usage(error),
-    })
+    })?;
+    natural::check_cards(read.cases())?;
+    Ok(read)
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {

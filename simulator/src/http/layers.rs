@@ -8,7 +8,7 @@ use std::task::Poll;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Version};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -106,13 +106,15 @@ async fn recorded(journal: &Journal, clock: &Clock, request: Request, next: Next
         // What was not read of the body would be taken for the next request.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    let refused = response.extensions_mut().remove::<Why>();
     let request = journal::Request {
         operation,
         method: method.as_str(),
         path: uri.path(),
         peer: peer.as_deref().map_or("", |peer| &peer.name),
         status: response.status().as_u16(),
-        refused: response.extensions_mut().remove::<Why>(),
+        media_type: response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+        refused,
         request: match &intake {
             Intake::Whole(body) => Body::of(body),
             Intake::TooLarge | Intake::Broken => None,

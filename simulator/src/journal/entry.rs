@@ -59,6 +59,9 @@ pub(crate) struct Request<'a> {
     #[serde(serialize_with = "redacted")]
     pub(crate) peer: &'a str,
     pub(crate) status: u16,
+    /// Of the answer.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redacted_option")]
+    pub(crate) media_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Why>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -54,7 +54,7 @@ fn with_cases() -> tempfile::TempDir {
     for side in ["inbound", "outbound"] {
         fs::create_dir_all(folder.path().join("cases").join(side)).expect("made");
     }
-    for made_of in ["good.yaml", "transport.yaml"] {
+    for made_of in ["good.yaml", "natural.yaml", "transport.yaml"] {
         fs::copy(from.join(made_of), folder.path().join("cases").join(made_of)).expect("copied");
     }
     for side in ["inbound", "outbound"] {
@@ -74,8 +74,9 @@ fn a_copy_of_the_cases_lists_what_is_built_in_and_a_deleted_file_turns_coverage_
     let (copy, _) = ends(folder.path(), &["contract", "list", "--cases", "cases"], 0);
     assert_eq!(copy, built_in);
     for (file, cell) in [
-        ("inbound/getAccessToken.yaml", "inbound/getAccessToken/400/INVALID_FIELD"),
-        ("inbound/deleteToken.yaml", "inbound/deleteToken/204/none"),
+        ("inbound/getAccessToken.yaml", "inbound/getAccessToken/400/MISSING_FIELD"),
+        ("inbound/deleteToken.yaml", "inbound/deleteToken/400/INVALID_FIELD"),
+        ("natural.yaml", "inbound/createMerchant/transport/clock-steps-back-1h"),
         ("outbound/states.yaml", "outbound/notifyTokenUpdate/503/SERVICE_UNAVAILABLE"),
         ("good.yaml", "inbound/createToken/derived/unknown-member"),
         ("transport.yaml", "inbound/createTransaction/transport/certificate-expired"),
@@ -203,4 +204,48 @@ fn what_a_client_cannot_be_shown_is_put_aside_by_name_and_counts_for_nothing() {
     assert!(out.contains(" cases put aside: their cells are still to be seen"), "{out}");
     let (_, err) = ends(folder.path(), &run("transport/http2-"), 3);
     assert!(err.contains("no case could be run"), "{err}");
+}
+
+const ANSWERED: &str = r#"{"n":1,"at":"2026-04-22T09:30:00.000Z","kind":"request","gateway":"MGW_000001","correlationId":"a","operation":"createToken","method":"POST","path":"/x","peer":"x","status":403,"mediaType":"application/json","answer":{"bytes":1,"sha256":"0","shown":{"errorCode":"TOKENIZATION_DECLINED"}}}"#;
+
+#[test]
+fn a_saved_journal_is_told_by_cell_and_an_answer_that_no_document_lists_ends_with_1() {
+    let folder = empty_folder();
+    let judged = |journal: &str, code| {
+        fs::write(folder.path().join("journal"), journal).expect("written");
+        ends(folder.path(), &["contract", "coverage", "--journal", "journal"], code)
+    };
+    let (out, _) = judged(&format!("{ANSWERED}\n"), 0);
+    assert!(out.contains("     1  inbound/createToken/403/TOKENIZATION_DECLINED\n"), "{out}");
+    assert!(out.contains("     0  inbound/createToken/201/none\n"), "{out}");
+    let (out, err) = judged(&ANSWERED.replace("TOKENIZATION_DECLINED", "ANOTHER_CODE"), 1);
+    assert!(out.contains("not listed: entry 1: inbound/createToken: answered 403 ANOTHER_CODE"), "{out}");
+    assert!(err.contains("1 answers that no document lists"), "{err}");
+    judged("", 3);
+    let (_, err) = judged(&format!("{ANSWERED}\n9999990000000014\n"), 64);
+    assert!(err.contains("--journal journal: line 2: ") && !err.contains("9999990000000014"), "{err}");
+    ends(folder.path(), &["contract", "coverage", "--journal", "gone"], 71);
+    ends(folder.path(), &["contract", "coverage", "--journal", "http://127.0.0.1:1"], 71);
+}
+
+#[tokio::test]
+async fn the_journal_of_a_running_sandbox_is_asked_for_at_its_admin_port() {
+    let folder = crate::made();
+    let server = crate::Serving::start(folder.path(), &[]);
+    let (out, _) = ends(folder.path(), &["contract", "coverage", "--journal", &server.address("admin")], 3);
+    assert!(out.contains("journal: 0 answers"), "{out}");
+}
+
+#[test]
+fn a_natural_case_is_listed_as_such_and_one_of_an_unknown_card_is_refused() {
+    let folder = with_cases();
+    let (list, _) = ends(folder.path(), &["contract", "list"], 0);
+    assert!(list.contains("inbound/createToken/201/none/natural  (natural) A card"), "{list}");
+    let (shown, _) = ends(folder.path(), &["contract", "show", "inbound/createToken/201/none/natural"], 0);
+    assert!(shown.contains(r#""given": {"#), "{shown}");
+    let path = folder.path().join("cases/natural.yaml");
+    let text = fs::read_to_string(&path).expect("a text");
+    fs::write(&path, text.replace("name: decline", "name: declined")).expect("written");
+    let (_, err) = ends(folder.path(), &["contract", "coverage", "--cases", "cases"], 64);
+    assert!(err.contains("no test card declined; expected one of approve, decline"), "{err}");
 }

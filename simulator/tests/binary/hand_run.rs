@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use d1_contracts::{Call, Subject as _, Task};
+use d1_contracts::{Arguments, Call, Subject as _, Task};
 use d1_simulator::cli::OwnClient;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
@@ -68,7 +68,9 @@ impl Serving {
 async fn call(folder: &Path, url: &str) {
     let client = OwnClient::new(&folder.join("d1-sandbox"));
     let attempt_timeout = Duration::from_secs(10);
-    let task = Task { case: "by hand", base_url: url, call: Call::CreateMerchant, attempt_timeout };
+    let arguments = &Arguments::default();
+    let task =
+        Task { case: "by hand", base_url: url, call: Call::CreateMerchant, arguments, attempt_timeout };
     client.call(task).await.expect("a report");
 }
 

@@ -11,6 +11,7 @@ mod flow;
 mod lifecycle;
 mod limits;
 mod model;
+mod natural;
 mod other_gateway;
 mod passage;
 mod payment;

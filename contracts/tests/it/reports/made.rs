@@ -36,6 +36,7 @@ pub(super) fn case(id: &str, outcome: ReportedOutcome) -> Case {
         id: id.to_owned(),
         why: "Whoever gets this wrong charges <somebody> twice | or never.".to_owned(),
         source: vec!["C17".to_owned(), "D10".to_owned()],
+        given: None,
         answers: Vec::new(),
         judged: true,
         attempt_timeout_ms: None,
@@ -74,6 +75,7 @@ pub(super) fn exchange(status: u16) -> Exchange {
         request_faults: Vec::new(),
         status,
         body: if status == 0 { Vec::new() } else { body.to_string().into_bytes() },
+        by_itself: None,
         answer_faults: Vec::new(),
         written: status != 0,
         shown: ShownExchange {
@@ -101,6 +103,7 @@ pub(super) fn stray() -> Exchange {
         request_faults: vec!["request: expected a whole one".to_owned()],
         status: 0,
         body: Vec::new(),
+        by_itself: None,
         answer_faults: Vec::new(),
         written: false,
         shown: ShownExchange::default(),

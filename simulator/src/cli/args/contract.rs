@@ -36,6 +36,13 @@ pub(in crate::cli) struct Coverage {
     /// Cells that may lack a case: a YAML list of {pattern, reason, until}; exit code 5 once an entry is good for nothing
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) exempt: Option<PathBuf>,
+    /// Print instead which cells the journal of a sandbox has touched, saved to a file or asked of its admin port; exit code
+    /// 1 if it holds an answer that no document lists
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["exempt", "cases"])]
+    pub(in crate::cli) journal: Option<String>,
+    /// The bearer of that admin port, if it asks for one
+    #[arg(long, value_name = "FILE", requires = "journal")]
+    pub(in crate::cli) admin_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

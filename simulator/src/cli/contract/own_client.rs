@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use d1_client::{
     AssertionKey, Card, Client, Clock, Config, Credentials, Error, GatewayId, InvalidValue, Merchant,
     MerchantId, NetworkToken, NewMerchant, NewToken, OwnKey, RecipientKey, Retry, TlsIdentity, Token,
     TokenId, TransactionType, TrustedRoots,
 };
-use d1_contracts::{
-    BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Now, ReportedOutcome, Retryable, Subject, TOKEN_ID,
-    Task, Told,
-};
+use d1_contracts::{Arguments, BoxFuture, Call, Now, ReportedOutcome, Retryable, Subject, Task, Told};
 use serde_json::{Value, json};
 
 use super::file;
@@ -33,7 +31,13 @@ impl OwnClient {
         Self { folder: folder.to_owned(), now: super::now() }
     }
 
-    fn client(&self, task: Task<'_>, clock: Clock) -> Result<Client, Box<dyn StdError + Send + Sync>> {
+    /// A client of D1 at `base_url`.
+    pub(super) fn client(
+        &self,
+        base_url: &str,
+        attempt_timeout: Duration,
+        clock: Clock,
+    ) -> Result<Client, Box<dyn StdError + Send + Sync>> {
         let text = |name: &str| file(&self.folder, name);
         let kid: Value = serde_json::from_str(&text("gateway/assertion.jwk")?)?;
         let kid = kid["kid"].as_str().unwrap_or_default().to_owned();
@@ -45,9 +49,9 @@ impl OwnClient {
             d1_key: RecipientKey::from_jwk(text("d1/jwe.jwk")?.as_bytes())?,
             own_key: OwnKey::from_jwk(text("gateway/jwe.jwk")?.as_bytes())?,
         };
-        let config = Config::new(task.base_url, GatewayId::new("MGW_000001")?, credentials)
-            .attempt_timeout(task.attempt_timeout)
-            .connect_timeout(task.attempt_timeout / 2);
+        let config = Config::new(base_url, GatewayId::new("MGW_000001")?, credentials)
+            .attempt_timeout(attempt_timeout)
+            .connect_timeout(attempt_timeout / 2);
         Ok(Client::new(config.clock(clock))?)
     }
 }
@@ -62,8 +66,8 @@ impl Subject for OwnClient {
             // Its pauses take no time.
             let start = (self.now)();
             let clock = Clock::skipping(start);
-            let outcome = match self.client(task, clock.clone()) {
-                Ok(client) => make(&client, task.call).await,
+            let outcome = match self.client(task.base_url, task.attempt_timeout, clock.clone()) {
+                Ok(client) => make(&client, task.call, task.arguments).await,
                 // A client that cannot be made has sent nothing.
                 Err(_) => return Ok(told(ReportedOutcome::NotSent, 0)),
             };
@@ -105,14 +109,14 @@ impl From<Error> for Ended {
     }
 }
 
-async fn make(client: &Client, call: Call) -> Result<Understood, Ended> {
-    let (merchant, token) = (MerchantId::new(MERCHANT_ID)?, TokenId::new(TOKEN_ID)?);
+async fn make(client: &Client, call: Call, with: &Arguments) -> Result<Understood, Ended> {
+    let (merchant, token) = (MerchantId::new(&with.merchant_id)?, TokenId::new(&with.token_id)?);
     Ok(match call {
         Call::CreateMerchant => {
-            merchant_members(&client.create_merchant(&NewMerchant::new(MERCHANT_NAME)?, None).await?)
+            merchant_members(&client.create_merchant(&NewMerchant::new(&with.merchant_name)?, None).await?)
         }
         Call::CreateToken => {
-            let new = NewToken::new(Card::new(CARD.0, CARD.1)?);
+            let new = NewToken::new(Card::new(&with.card.0, &with.card.1)?);
             token_members(&client.create_token(&merchant, &new, None).await?)
         }
         Call::GetToken => {

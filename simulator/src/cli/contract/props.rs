@@ -55,9 +55,9 @@ pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Syn
 }
 
 /// The gateway's side of TLS, and who judges D1's in it.
-type ClientTls = (Arc<ClientConfig>, Arc<dyn ServerCertVerifier>);
+pub(super) type ClientTls = (Arc<ClientConfig>, Arc<dyn ServerCertVerifier>);
 
-fn tls(folder: &Path) -> Result<ClientTls, Box<dyn Error + Send + Sync>> {
+pub(super) fn tls(folder: &Path) -> Result<ClientTls, Box<dyn Error + Send + Sync>> {
     let text = |name: &str| file(folder, name);
     let certificate = CertificateDer::from_pem_slice(text("gateway/client.pem")?.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(text("gateway/client.key")?.as_bytes())?;

@@ -11,7 +11,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::{print, say};
 use super::progress::unless_interrupted;
 use super::props::contract_props;
-use super::{harness, pretend_world, stage, write};
+use super::{harness, natural_d1, pretend_world, stage, write};
 
 pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure> {
     // It takes minutes: a file that cannot be written is found before.
@@ -19,7 +19,7 @@ pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure>
         File::create(path).map_err(|fault| Failure::file("write", path, &fault))?;
     }
     let world = pretend_world()?;
-    let stage = stage(world.path(), catalogue)?;
+    let stage = stage(world.path(), &natural_d1(world.path())?, catalogue)?;
     let props = contract_props(world.path()).map_err(Failure::internal)?;
     let (clients, cases) = (Break::ALL.len(), catalogue.cases().len());
     say(&format!("running {cases} cases against {clients} broken clients; this takes some minutes"));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use d1_contracts::{Case, Catalogue, Exchange, Play, Stage, WireVerdict, judge_wire};
+use d1_contracts::{Arguments, Case, Catalogue, Exchange, Kind, Play, Stage, WireVerdict, judge_wire};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use super::super::exit::Failure;
 use super::super::folder::SandboxFolder;
 use super::super::serve::raise_file_limit;
 use super::super::{print, say};
-use super::{picked, stage};
+use super::{natural_d1, picked, stage};
 
 /// Cases that are served at once: more are no help to whoever runs a client by hand.
 const MOST_CASES: usize = 100;
@@ -38,7 +38,7 @@ pub(super) fn run(catalogue: &Catalogue, args: &ServeCases) -> Result<(), Failur
     }
     // Says how to make one where there is none.
     SandboxFolder::open(&args.sandbox)?;
-    let stage = stage(&args.sandbox, catalogue)?;
+    let stage = stage(&args.sandbox, &natural_d1(&args.sandbox)?, catalogue)?;
     raise_file_limit();
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     runtime.block_on(serve(&stage, cases))
@@ -53,6 +53,9 @@ async fn serve(stage: &Stage, cases: Vec<Case>) -> Result<(), Failure> {
         let play = stage.play(&case).await.map_err(Failure::resource)?;
         let before = play.so_far().len();
         print(&format!("{}  {}", play.url(), case.id));
+        if case.kind() == Kind::Natural {
+            print(&with(case.operation(), play.arguments()));
+        }
         all.push(Arc::new(Served { case, play, before }));
     }
     say(
@@ -70,6 +73,21 @@ async fn serve(stage: &Stage, cases: Vec<Case>) -> Result<(), Failure> {
     watching.abort_all();
     print(&summary(&all));
     Ok(())
+}
+
+/// What the call of a natural case has to be made with: D1 knows it, or does not.
+fn with(operation: &str, arguments: &Arguments) -> String {
+    let Arguments { merchant_id, token_id, card: (pan, exp), .. } = arguments;
+    match operation {
+        "createToken" => {
+            let last = pan.get(pan.len().saturating_sub(4)..).unwrap_or_default();
+            format!("    with merchantId {merchant_id} and the test card that ends in {last}, exp {exp}")
+        }
+        "getToken" | "createTransaction" | "deleteToken" => {
+            format!("    with merchantId {merchant_id} and tokenId {token_id}")
+        }
+        _ => "    with any merchantName".to_owned(),
+    }
 }
 
 /// Prints what comes, until no more is answered.

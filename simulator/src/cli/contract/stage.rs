@@ -10,16 +10,22 @@ use d1_fixtures::{Authority, LeafSpec, Minted, Usage};
 use rustls::ServerConfig;
 use time::{Duration, OffsetDateTime};
 
+use super::natural::NaturalD1;
 use super::{file, forge};
 use crate::jose::{OwnKey, PublicKey, Use, open, seal};
 use crate::tls::server_config;
 
-/// A stage on which D1 shows the folder's server certificate, asks for one of the Thales CA, opens cards with D1's key and
-/// seals toward the first gateway.
+/// A stage in the pretend world of a folder, with a real D1 of its own for natural cases.
 ///
 /// # Errors
-/// A file of the folder that is not there or not what its name says.
+/// A file of the folder that is not there or not what its name says, or no threads for that D1.
 pub fn contract_stage(folder: &Path) -> Result<Stage, Box<dyn Error + Send + Sync>> {
+    with_d1(folder, &NaturalD1::new(folder)?)
+}
+
+/// A stage on which D1 shows the folder's server certificate, asks for one of the Thales CA, opens cards with D1's key and
+/// seals toward the first gateway. Natural cases are answered by `d1`.
+pub(super) fn with_d1(folder: &Path, d1: &NaturalD1) -> Result<Stage, Box<dyn Error + Send + Sync>> {
     let text = |name: &str| file(folder, name);
     let tls = tls(folder)?;
     let gateway = PublicKey::read(&text("gateway/jwe.jwk")?, Use::Encryption)?;
@@ -39,7 +45,8 @@ pub fn contract_stage(folder: &Path) -> Result<Stage, Box<dyn Error + Send + Syn
         Arc::new(forged),
         Arc::new(opened),
         super::now(),
-    ))
+    )
+    .with_natural(d1.settle()))
 }
 
 /// D1's TLS in this folder, and the same with each fault.
