@@ -69,7 +69,8 @@ async fn call(folder: &Path, url: &str) {
     let client = OwnClient::new(&folder.join("d1-sandbox"));
     let attempt_timeout = Duration::from_secs(10);
     let arguments = &Arguments::default();
-    let task = Task { case: "by hand", base_url: url, call: Call::CreateMerchant, arguments, attempt_timeout };
+    let task =
+        Task { case: "by hand", base_url: url, call: Call::CreateMerchant, arguments, attempt_timeout };
     client.call(task).await.expect("a report");
 }
 
