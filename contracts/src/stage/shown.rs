@@ -159,6 +159,22 @@ impl Known {
         }
     }
 
+    /// The same of an answer that D1 gave by itself: what it has made up is another thing each time, and is not shown.
+    pub(super) fn exchange_by_itself(
+        &self,
+        request: &Request,
+        operation: Option<&Operation>,
+        headers: &BTreeMap<String, String>,
+        body: &[u8],
+    ) -> ShownExchange {
+        let mut shown = self.exchange(request, operation, headers, body);
+        let known = |text: &String| self.members.contains(text) || self.values.contains(text);
+        shown.answer.body = shown_body(body, |member, text, place| {
+            of_script(member, text, place).filter(|text| place == Place::Name || known(text))
+        });
+        shown
+    }
+
     /// A name or a text of a client.
     fn of_client(&self, text: &str, place: Place) -> Option<String> {
         let known = match place {

@@ -153,9 +153,9 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     if ended.is_err() {
         report = report.interrupted();
     }
-    let answered = journal::judge_run(&d1);
     print(&report.text(paint(args.color)));
     print_aside(&aside, planned.len());
+    let answered = journal::judge_run(&d1);
     reports.write(&report)?;
     ended?;
     let failed = report.unexpected().count();

@@ -66,7 +66,7 @@ impl Script {
         let bytes = http::answer(status, &headers, &body);
         exchange.status = status;
         exchange.answer_faults = faults.iter().map(ToString::to_string).collect();
-        exchange.shown = self.stage.known.exchange(request, operation, &headers, &body);
+        exchange.shown = self.stage.known.exchange_by_itself(request, operation, &headers, &body);
         exchange.by_itself = Some(ByItself { headers, opened: opened(settled, &body) });
         let mut passed = self.lock();
         exchange.request_faults.extend(passed.bearers.fault(request));
