@@ -19,7 +19,8 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 
-use crate::stage::{Now, Open, Seal};
+use crate::jwe::JweKey;
+use crate::stage::Now;
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
 pub use breaks::Break;
@@ -40,14 +41,10 @@ pub struct Props {
     pub trust: Arc<dyn ServerCertVerifier>,
     /// Makes an assertion.
     pub sign: Sign,
-    /// Seals a card toward D1.
-    pub seal: Seal,
-    /// Opens a JWE toward the gateway.
-    pub open: Open,
-    /// The same without a look at the tag.
-    pub open_without_tag: Open,
-    /// Opens whatever is sealed toward the gateway's key, as its header says.
-    pub open_as_told: Open,
+    /// The key of D1; its public half is enough.
+    pub d1_key: JweKey,
+    /// The key of the gateway.
+    pub key: JweKey,
     /// Tells the time, for dates in answers.
     pub now: Now,
 }

@@ -31,6 +31,7 @@ mod fault;
 mod form;
 mod json;
 mod judge;
+mod jwe;
 mod matrix;
 mod operation;
 mod receiver;
@@ -59,20 +60,21 @@ pub use document::{Document, LoadError};
 pub use elements::{Element, ElementKind};
 pub use fault::Fault;
 pub use judge::{Contract, Matched, inbound, outbound};
+pub use jwe::{JweKey, KeyError};
 pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
-    Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found,
-    GatewayKey, KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
-    ReceiverCredentials, ReceiverKills, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs,
-    TokenRef, Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
-    run_receiver_case, run_receiver_cases, sabotage_receivers,
+    Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, NotRun,
+    Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase, ReceiverCredentials, ReceiverKills,
+    ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError,
+    judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report, run_receiver_case,
+    run_receiver_cases, sabotage_receivers,
 };
 pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{Exchange, Forge, Now, Open, Play, Seal, ShownExchange, ShownMessage, Stage, StageTls};
+pub use stage::{Exchange, Now, Play, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told};
 pub use verdict::{Verdict, WireVerdict, judge_case, judge_wire};

@@ -2,7 +2,6 @@
 //! C35).
 
 mod case;
-mod jwe;
 mod load;
 mod play;
 mod probe;
@@ -17,8 +16,6 @@ pub use case::{
     Answer as RightAnswer, Certificate, End, PROBED_MEMBERS, Piece, ReceiverCase, Refused, State, Step,
     TakenAs,
 };
-pub(crate) use jwe::Blind;
-pub use jwe::{GatewayKey, KeyError};
 pub use load::{receiver_cases, receiver_cases_in};
 pub use play::{Came, Delivered, Found, NotRun, ReceiverRan, run_receiver_case, run_receiver_cases};
 pub use probe::{Observer, Probed, TokenRef};

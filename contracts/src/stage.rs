@@ -20,8 +20,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn, Unanswered};
+use crate::cases::{Case, ConnectionFault, Fault, GoodAnswers, TlsFault, Turn, Unanswered};
 use crate::judge::Contract;
+use crate::jwe::JweKey;
 use delivery::{Delivered, Then, deliver};
 use http::{NoRequest, read_request};
 use script::{Port, Script};
@@ -37,12 +38,6 @@ const CONNECTIONS: usize = 64;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 
-/// Seals a plaintext toward the gateway under test.
-pub type Seal = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
-/// Seals a plaintext toward the gateway under test in a way that no gateway may open.
-pub type Forge = Arc<dyn Fn(&str, Disguise) -> Result<String, String> + Send + Sync>;
-/// Opens a JWE toward D1.
-pub type Open = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
 /// Tells the time, for dates in answers.
 pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -62,9 +57,8 @@ pub struct Stage {
     known: Arc<Known>,
     good: GoodAnswers,
     tls: StageTls,
-    seal: Seal,
-    forge: Forge,
-    open: Open,
+    gateway: JweKey,
+    own: JweKey,
     now: Now,
 }
 
@@ -99,19 +93,19 @@ pub struct Play {
 }
 
 impl Stage {
-    /// A stage in a pretend world: `seal`, `forge` and `open` hold the keys that D1 has, `now` dates answers.
+    /// A stage in a pretend world: D1 seals toward `gateway`, whose public half is enough, and opens with its `own` key;
+    /// `now` dates answers.
     #[must_use]
     pub fn new(
         contract: Contract,
         good: GoodAnswers,
         tls: StageTls,
-        seal: Seal,
-        forge: Forge,
-        open: Open,
+        gateway: JweKey,
+        own: JweKey,
         now: Now,
     ) -> Self {
         let known = Arc::new(Known::of(contract.document()));
-        Self { contract, known, good, tls, seal, forge, open, now }
+        Self { contract, known, good, tls, gateway, own, now }
     }
 
     /// The same stage with other answers at the end of scripts.

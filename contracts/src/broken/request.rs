@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::breaks::Break;
 use super::wire::Reply;
 use super::{BrokenClient, Props};
+use crate::jwe::Forgery;
 use crate::subject::{CARD, Call, MERCHANT_ID, MERCHANT_NAME, TOKEN_ID};
 
 /// A request, before it has a bearer.
@@ -103,11 +104,11 @@ fn card(client: &BrokenClient) -> Option<String> {
         Some(Break::ExpiryYearFirst) => format!("{}{}", &exp[2..], &exp[..2]),
         _ => exp.to_owned(),
     };
-    let plaintext = json!({"pan": pan, "exp": exp}).to_string();
+    let plaintext = json!({"pan": pan, "exp": exp});
     if client.broken == Some(Break::CardInClear) {
-        return Some(plaintext);
+        return Some(plaintext.to_string());
     }
-    (client.props.seal)(&plaintext).ok()
+    client.props.d1_key.seal(&Forgery::none(plaintext))
 }
 
 fn spoiled(body: &Value, broken: Option<Break>) -> Value {

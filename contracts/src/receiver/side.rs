@@ -11,11 +11,11 @@ use rustls::ClientConfig;
 use serde_json::Value;
 
 use super::case::{Certificate, Piece, ReceiverCase, Step};
-use super::jwe::{Forgery, GatewayKey};
 use super::probe::TokenRef;
 use super::url::ReceiverUrl;
 use super::wire::{Connection, Heard, connect};
 use crate::judge::Contract;
+use crate::jwe::{Forgery, JweKey};
 use crate::subject::MERCHANT_ID;
 
 /// The paths of the two operations.
@@ -54,8 +54,8 @@ pub struct D1Props {
     pub gateway_id: String,
     /// The certificates.
     pub certificates: Certificates,
-    /// The gateway's key.
-    pub key: GatewayKey,
+    /// The gateway's key, whose public half is enough.
+    pub key: JweKey,
     /// The client credentials, if the receiver asks for a bearer.
     pub credentials: Option<ReceiverCredentials>,
     /// What the tokens and events of this run are made of: another seed, other ones.

@@ -15,6 +15,7 @@ use super::delivery::{Delivered, Step, Then};
 use super::http::Request;
 use super::{Exchange, ShownExchange, Stage, refuses};
 use crate::cases::{Case, ConnectionFault, Disguise, Fault, TlsFault, Turn};
+use crate::jwe::{Care, Forgery};
 use crate::operation::Operation;
 
 /// Requests and connections that are answered in one case; whoever makes more is cut off.
@@ -287,14 +288,13 @@ impl Script {
 
     /// Puts in what cannot stand in a file. `number` counts the answers of the operation.
     fn fill_in(&self, value: &mut Value, number: usize, disguise: Option<Disguise>) {
-        let sealed = value.get("$sealed").map(ToString::to_string);
-        if let Some(plaintext) = sealed {
-            // A plaintext that cannot be sealed leaves a text that no contract allows, so that the case fails.
-            let sealed = match disguise {
-                Some(disguise) => (self.stage.forge)(&plaintext, disguise),
-                None => (self.stage.seal)(&plaintext),
+        if let Some(plaintext) = value.get("$sealed").cloned() {
+            let forgery = match disguise {
+                Some(disguise) => Forgery::disguised(plaintext, disguise),
+                None => Forgery::none(plaintext),
             };
-            *value = sealed.unwrap_or_else(|fault| format!("not sealed: {fault}")).into();
+            // What cannot be sealed leaves a text that no contract allows, so that the case fails.
+            *value = self.stage.gateway.seal(&forgery).unwrap_or_else(|| "not sealed".to_owned()).into();
         } else if let Some(Value::String(text)) = value.get("$numbered") {
             *value = format!("{text}{number}").into();
         } else if let Value::Object(members) = value {
@@ -311,7 +311,7 @@ impl Script {
         if operation == "createToken" {
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let jwe = body.get("encryptedData").and_then(Value::as_str).unwrap_or_default();
-            match (self.stage.open)(jwe) {
+            match self.stage.own.open(jwe, Care::Whole) {
                 Some(card) => {
                     faults
                         .extend(contract.judge_plaintext("CardCredentials", &card).err().unwrap_or_default());

@@ -1,7 +1,6 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
 mod d1_side;
-mod forge;
 mod own_client;
 mod own_receiver;
 mod progress;
@@ -20,8 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Matrix, Now, REPORT_SCHEMA, ReceiverCase, Report,
-    RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, JweKey, Matrix, Now, REPORT_SCHEMA, ReceiverCase,
+    Report, RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -228,6 +227,12 @@ fn now() -> Now {
         let since = u64::try_from(clock.now_ms()).unwrap_or_default();
         SystemTime::UNIX_EPOCH + Duration::from_millis(since)
     })
+}
+
+/// A key of a sandbox folder.
+fn jwe_key(folder: &Path, name: &str) -> Result<JweKey, Box<dyn std::error::Error + Send + Sync>> {
+    JweKey::from_jwk(&file(folder, name)?)
+        .map_err(|fault| format!("{}: {fault}", folder.join(name).display()).into())
 }
 
 /// Where a sandbox folder's file is.

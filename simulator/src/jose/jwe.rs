@@ -121,17 +121,11 @@ fn judge_header(text: &str, own_kid: &str) -> Result<[u8; 65], Why> {
 }
 
 fn agreed_key(own: &PrivateKey, theirs: impl TryInto<ParsedPublicKey>) -> Option<LessSafeKey> {
-    let key = agreed::<32>(own, theirs, "A256GCM")?;
-    UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).ok()
-}
-
-/// The key of `N` bytes that both sides of a direct key agreement have for an `enc`.
-pub(crate) fn agreed<const N: usize>(
-    own: &PrivateKey,
-    theirs: impl TryInto<ParsedPublicKey>,
-    enc: &str,
-) -> Option<Zeroizing<[u8; N]>> {
-    agreement::agree(own, theirs, (), |secret| derive(enc, secret, [b"", b""]).ok_or(())).ok()
+    agreement::agree(own, theirs, (), |secret| {
+        let key = derive::<32>("A256GCM", secret, [b"", b""]).ok_or(())?;
+        UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).map_err(|_| ())
+    })
+    .ok()
 }
 
 /// Concat KDF of RFC 7518, 4.6.2 for a key of `N` bytes. Toward D1 the party information, `apu` and `apv`, is empty.

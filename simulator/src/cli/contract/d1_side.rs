@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use d1_contracts::{Certificates, D1Props, GatewayKey, ReceiverCredentials, ReceiverProps, outbound};
+use d1_contracts::{Certificates, D1Props, ReceiverCredentials, ReceiverProps, outbound};
 use d1_fixtures::{Authority, LeafSpec, Minted};
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::Duration;
 
 use super::super::folder::SandboxFolder;
-use super::file;
+use super::{file, jwe_key};
 use crate::tls::{roots, server_config};
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -40,7 +40,7 @@ pub fn receiver_d1_props(folder: &Path, seed: u64) -> Result<D1Props, Fault> {
         contract: outbound()?,
         gateway_id,
         certificates: certificates(folder, &authority)?,
-        key: GatewayKey::from_jwk(&file(folder, "gateway/jwe.jwk")?)?,
+        key: jwe_key(folder, "gateway/jwe.jwk")?,
         credentials,
         seed,
     })

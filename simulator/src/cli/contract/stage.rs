@@ -10,8 +10,7 @@ use d1_fixtures::{Authority, LeafSpec, Minted, Usage};
 use rustls::ServerConfig;
 use time::{Duration, OffsetDateTime};
 
-use super::{file, forge};
-use crate::jose::{OwnKey, PublicKey, Use, open, seal};
+use super::{file, jwe_key};
 use crate::tls::server_config;
 
 /// A stage on which D1 shows the folder's server certificate, asks for one of the Thales CA, opens cards with D1's key and
@@ -20,24 +19,12 @@ use crate::tls::server_config;
 /// # Errors
 /// A file of the folder that is not there or not what its name says.
 pub fn contract_stage(folder: &Path) -> Result<Stage, Box<dyn Error + Send + Sync>> {
-    let text = |name: &str| file(folder, name);
-    let tls = tls(folder)?;
-    let gateway = PublicKey::read(&text("gateway/jwe.jwk")?, Use::Encryption)?;
-    let own = OwnKey::read(&text("d1/jwe.private.jwk")?)?;
-    let sealed =
-        move |plaintext: &str| seal(plaintext.as_bytes(), &gateway).map_err(|fault| fault.to_string());
-    let to = PublicKey::read(&text("gateway/jwe.jwk")?, Use::Encryption)?;
-    let forged = move |plaintext: &str, disguise| {
-        forge::sealed(plaintext, disguise, &to).ok_or_else(|| "no randomness or no key".to_owned())
-    };
-    let opened = move |jwe: &str| open(jwe, &own).ok().map(|plaintext| plaintext.to_vec());
     Ok(Stage::new(
         inbound()?,
         GoodAnswers::built_in()?,
-        tls,
-        Arc::new(sealed),
-        Arc::new(forged),
-        Arc::new(opened),
+        tls(folder)?,
+        jwe_key(folder, "gateway/jwe.jwk")?,
+        jwe_key(folder, "d1/jwe.private.jwk")?,
         super::now(),
     ))
 }
