@@ -64,15 +64,15 @@ pub use jwe::{JweKey, KeyError};
 pub use matrix::{Gap, Matrix, Share};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
-    Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, NotRun,
-    Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase, ReceiverCredentials, ReceiverKills,
-    ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError,
-    judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report, run_receiver_case,
-    run_receiver_cases, sabotage_receivers,
+    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, NotRun, Observer,
+    PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase, ReceiverCredentials, ReceiverRan, ReceiverUrl,
+    Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError, judge_receiver_case,
+    receiver_cases, receiver_cases_in, receiver_report, run_receiver_case, run_receiver_cases,
+    sabotage_receivers,
 };
-pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
+pub use report::{DISCLAIMER, InWords, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
-pub use sabotage::{KillMatrix, first_kills, sabotage};
+pub use sabotage::{Flaw, KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Now, Play, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};

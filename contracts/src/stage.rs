@@ -26,9 +26,8 @@ use crate::jwe::JweKey;
 use delivery::{Delivered, Then, deliver};
 use http::{NoRequest, read_request};
 use script::{Port, Script};
-use shown::Known;
 
-pub(crate) use shown::holds_secret;
+pub(crate) use shown::{Known, holds_secret};
 pub use shown::{ShownExchange, ShownMessage};
 
 /// A connection that says nothing for so long is closed.

@@ -16,12 +16,12 @@ use super::url::ReceiverUrl;
 use super::wire::{Connection, Heard, connect};
 use crate::judge::Contract;
 use crate::jwe::{Forgery, JweKey};
+use crate::stage::{Known, ShownExchange, ShownMessage};
 use crate::subject::MERCHANT_ID;
 
 /// The paths of the two operations.
-pub(super) const NOTIFY_PATH: &str =
-    "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
-pub(super) const TOKEN_PATH: &str = "/oauth2/token";
+const NOTIFY_PATH: &str = "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
+const TOKEN_PATH: &str = "/oauth2/token";
 
 /// The certificates that D1 can show, each with the authority that it asks of the receiver.
 #[derive(Clone)]
@@ -83,6 +83,8 @@ pub enum Unreachable {
 #[derive(Clone)]
 pub struct D1Side {
     pub(super) props: D1Props,
+    /// What of an exchange may be shown.
+    pub(super) known: Arc<Known>,
     url: ReceiverUrl,
 }
 
@@ -97,6 +99,8 @@ pub(super) struct Bearers {
 pub(super) struct Composed {
     pub(super) method: String,
     pub(super) bytes: Vec<u8>,
+    /// What may be shown of it.
+    pub(super) shown: ShownExchange,
     /// In what it differs from the contract.
     pub(super) faults: Vec<String>,
 }
@@ -105,7 +109,8 @@ impl D1Side {
     /// D1 with a receiver at this place.
     #[must_use]
     pub fn new(props: D1Props, url: ReceiverUrl) -> Self {
-        Self { props, url }
+        let known = Arc::new(Known::of(props.contract.document()));
+        Self { props, known, url }
     }
 
     /// Whether D1 gets as far as a connection.
@@ -167,8 +172,8 @@ impl D1Side {
         let (mut faults, notifies) = (Vec::new(), step.form.is_none());
         let mut body = self.body(case, step, &mut faults);
         body.resize(body.len() + step.padding, b' ');
-        let path = step.path.as_deref().unwrap_or(if notifies { NOTIFY_PATH } else { TOKEN_PATH });
-        let path = path
+        let template = step.path.as_deref().unwrap_or(if notifies { NOTIFY_PATH } else { TOKEN_PATH });
+        let path = template
             .replace("{gateway}", &token.gateway_id)
             .replace("{merchant}", &token.merchant_id)
             .replace("{token}", &token.token_id);
@@ -182,6 +187,12 @@ impl D1Side {
         let pairs: Vec<(String, String)> = headers.into_iter().collect();
         let judged = self.props.contract.judge_request(&method, &path, &pairs, &body);
         faults.extend(judged.err().unwrap_or_default().iter().map(ToString::to_string));
+        let shown = ShownExchange {
+            method: method.clone(),
+            path: as_contract(template),
+            request: ShownMessage::of_suite(&pairs, &body),
+            answer: ShownMessage::default(),
+        };
         let mut head =
             format!("{method} {}{path} HTTP/1.1\r\nhost: {}\r\n", self.url.prefix, self.url.authority);
         for (name, value) in &pairs {
@@ -191,7 +202,7 @@ impl D1Side {
         let _ = write!(head, "content-length: {}\r\n\r\n", body.len());
         let mut bytes = head.into_bytes();
         bytes.extend(body);
-        Composed { method, bytes, faults }
+        Composed { method, bytes, shown, faults }
     }
 
     fn headers(&self, notifies: bool, bearers: &Bearers, token: &str) -> BTreeMap<String, String> {
@@ -270,6 +281,13 @@ impl D1Side {
             members.values_mut().for_each(|member| self.fill_in(case, member, faults));
         }
     }
+}
+
+/// A path with its parameters as the contract names them.
+fn as_contract(template: &str) -> String {
+    let names =
+        [("{gateway}", "{merchantGatewayId}"), ("{merchant}", "{merchantId}"), ("{token}", "{tokenId}")];
+    names.iter().fold(template.to_owned(), |path, (ours, name)| path.replace(ours, name))
 }
 
 fn from_hex(digits: &str) -> Vec<u8> {
