@@ -67,6 +67,7 @@ pub struct Report {
     kills: Option<BTreeSet<String>>,
     aside: BTreeMap<String, String>,
     words: BTreeMap<String, InWords>,
+    unseen: BTreeSet<String>,
     contracts: Vec<(Side, Contract)>,
     interrupted: bool,
     known: Waived,
@@ -87,6 +88,7 @@ impl Report {
             kills: None,
             aside: BTreeMap::new(),
             words: BTreeMap::new(),
+            unseen: BTreeSet::new(),
             contracts: Vec::new(),
             interrupted: false,
             known: Waived::default(),
@@ -107,6 +109,14 @@ impl Report {
     #[must_use]
     pub fn with_aside(mut self, aside: BTreeMap<String, String>) -> Self {
         self.aside = aside;
+        self
+    }
+
+    /// Names the cases of which nobody has seen what became of what was sent: the third witness was not called, and nothing
+    /// is proven.
+    #[must_use]
+    pub fn with_unseen(mut self, unseen: BTreeSet<String>) -> Self {
+        self.unseen = unseen;
         self
     }
 

@@ -37,6 +37,7 @@ pub(super) struct Desk {
 struct Books {
     tokens: Tokens,
     bearers: BTreeSet<String>,
+    bearers_given: usize,
     state: Option<State>,
 }
 
@@ -71,7 +72,11 @@ impl Desk {
 
     /// Gets into a state, or out of it.
     pub(super) fn enter(&self, state: Option<State>) {
-        self.books().state = state;
+        let mut books = self.books();
+        books.state = state;
+        if state == Some(State::BearersEnded) && !self.is(ReceiverBreak::BearersForEver) {
+            books.bearers.clear();
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -139,7 +144,8 @@ impl Desk {
         if members.len() > 1 && self.is(ReceiverBreak::StrictForm) {
             return unreadable("scope");
         }
-        let bearer = format!("bearer-{}", books.bearers.len());
+        books.bearers_given += 1;
+        let bearer = format!("bearer-{}", books.bearers_given);
         books.bearers.insert(bearer.clone());
         (200, Some(json!({"access_token": bearer, "token_type": "Bearer", "expires_in": 900})))
     }

@@ -157,8 +157,8 @@ impl Play<'_> {
             return;
         }
         // Without one the deliveries meet a 401, which the case then tells of.
-        let request = self.side.compose(self.case, &ask_for_token(), &self.bearers);
-        if let Ok(connection) = self.side.connect(Certificate::D1).await {
+        let request = self.side.compose(self.case, &ask_for_token(self.side.token_form()), &self.bearers);
+        if let Ok(connection) = self.side.connect(Certificate::D1, true).await {
             let heard = connection.ask(&request.bytes).await;
             self.keep_bearer(&heard);
         }
@@ -198,7 +198,7 @@ impl Play<'_> {
     async fn send(&self, step: &Step, request: &Composed) -> Vec<Heard> {
         let (mut heard, mut connections) = (Vec::new(), Vec::new());
         for _ in 0..step.at_once {
-            match self.side.connect(step.certificate).await {
+            match self.side.connect(step.certificate, step.form.is_some()).await {
                 Ok(connection) => connections.push(connection),
                 Err(nothing) => heard.push(nothing),
             }
@@ -248,11 +248,11 @@ impl Play<'_> {
     }
 }
 
-fn ask_for_token() -> Step {
+fn ask_for_token(form: String) -> Step {
     Step {
         event: None,
         raw: None,
-        form: Some("grant_type=client_credentials".to_owned()),
+        form: Some(form),
         padding: 0,
         method: None,
         path: None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::ReceiverCase;
 use super::play::{Came, Delivered, NotRun, ReceiverRan};
 use super::side::D1Side;
+use super::verdict::looked_at;
 use super::words::{in_words, on_purpose, shown};
 use crate::cases::{Case, Count, Expectation, Outcome, Retryable};
 use crate::cells::{Cell, Side};
@@ -38,6 +39,8 @@ pub fn receiver_report(
         let came = came.into_iter().collect::<Vec<_>>().join(", ");
         (one.case.id.clone(), format!("passed with another right answer than that of its cell: {came}"))
     }));
+    let unseen =
+        ran().filter(|one| !looked_at(&one.case, &one.found)).map(|one| one.case.id.clone()).collect();
     let words = ran().map(|one| (one.case.id.clone(), in_words(one))).collect();
     let stand_ins =
         |cases: &[ReceiverCase]| -> Vec<Case> { cases.iter().map(ReceiverCase::stand_in).collect() };
@@ -45,6 +48,7 @@ pub fn receiver_report(
     Report::new(name, matrix, stand_ins(planned), ended.into_iter().flatten().map(as_ran).collect())
         .with_contract(Side::Outbound, side.props.contract.clone())
         .with_aside(aside)
+        .with_unseen(unseen)
         .with_words(words)
 }
 

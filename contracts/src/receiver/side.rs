@@ -43,6 +43,10 @@ pub struct ReceiverCredentials {
     pub id: String,
     /// The client secret.
     pub secret: String,
+    /// Where the token endpoint is; without one below the receiver, where the contract has it.
+    pub token_url: Option<ReceiverUrl>,
+    /// The scope that D1 asks for.
+    pub scope: Option<String>,
 }
 
 /// What D1 has and knows, whoever the receiver is.
@@ -118,7 +122,24 @@ impl D1Side {
     /// # Errors
     /// Why not.
     pub async fn reach(&self) -> Result<(), Unreachable> {
-        match self.connect(Certificate::D1).await {
+        self.reached(false).await
+    }
+
+    /// Whether D1 gets as far as a connection to the token endpoint, if that is elsewhere.
+    ///
+    /// # Errors
+    /// Where it should be, and why not.
+    pub async fn reach_token_endpoint(&self) -> Result<(), (ReceiverUrl, Unreachable)> {
+        let Some(url) = self.token_url() else { return Ok(()) };
+        self.reached(true).await.map_err(|fault| (url.clone(), fault))
+    }
+
+    fn token_url(&self) -> Option<&ReceiverUrl> {
+        self.props.credentials.as_ref()?.token_url.as_ref()
+    }
+
+    async fn reached(&self, tokens: bool) -> Result<(), Unreachable> {
+        match self.connect(Certificate::D1, tokens).await {
             Ok(_) => Ok(()),
             Err(Heard::Nobody | Heard::Silence) => Err(Unreachable::Nobody),
             Err(Heard::Distrust) => Err(Unreachable::Distrust),
@@ -127,7 +148,8 @@ impl D1Side {
         }
     }
 
-    pub(super) async fn connect(&self, certificate: Certificate) -> Result<Connection, Heard> {
+    /// A connection to the receiver, or to the token endpoint.
+    pub(super) async fn connect(&self, certificate: Certificate, tokens: bool) -> Result<Connection, Heard> {
         let all = &self.props.certificates;
         let tls = match certificate {
             Certificate::D1 => &all.d1,
@@ -135,7 +157,8 @@ impl D1Side {
             Certificate::Expired => &all.expired,
             Certificate::None => &all.none,
         };
-        connect(tls, &self.url.address).await
+        let elsewhere = self.token_url().filter(|_| tokens);
+        connect(tls, &elsewhere.unwrap_or(&self.url).address).await
     }
 
     /// The token of a case in this run. It is nobody else's.
@@ -193,8 +216,12 @@ impl D1Side {
             request: ShownMessage::of_suite(&pairs, &body),
             answer: ShownMessage::default(),
         };
-        let mut head =
-            format!("{method} {}{path} HTTP/1.1\r\nhost: {}\r\n", self.url.prefix, self.url.authority);
+        let (target, host) = match self.token_url().filter(|_| !notifies && step.path.is_none()) {
+            Some(url) if url.prefix.is_empty() => ("/".to_owned(), &url.authority),
+            Some(url) => (url.prefix.clone(), &url.authority),
+            None => (format!("{}{path}", self.url.prefix), &self.url.authority),
+        };
+        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n");
         for (name, value) in &pairs {
             // Writing to a String does not fail, here and below.
             let _ = write!(head, "{name}: {value}\r\n");
@@ -254,6 +281,25 @@ impl D1Side {
             }
         }
         bytes
+    }
+
+    /// The form with which D1 asks for an access token.
+    pub(super) fn token_form(&self) -> String {
+        let mut form = "grant_type=client_credentials".to_owned();
+        let scope = self.props.credentials.as_ref().and_then(|known| known.scope.as_deref());
+        if let Some(scope) = scope {
+            form.push_str("&scope=");
+            for byte in scope.bytes() {
+                match byte {
+                    b' ' => form.push('+'),
+                    b'-' | b'.' | b'_' => form.push(char::from(byte)),
+                    _ if byte.is_ascii_alphanumeric() => form.push(char::from(byte)),
+                    // Writing to a String does not fail.
+                    _ => drop(write!(form, "%{byte:02X}")),
+                }
+            }
+        }
+        form
     }
 
     fn event_id(&self, case: &ReceiverCase, number: u64) -> String {

@@ -75,6 +75,20 @@ fn holds(answer: &Answer, came: &Came) -> bool {
     }
 }
 
+/// Whether all that a case expects in the end was looked at: what a probe does not tell is not judged.
+pub(super) fn looked_at(case: &ReceiverCase, found: &Found) -> bool {
+    let Some(end) = &case.end else { return true };
+    match found {
+        None => false,
+        Some(Err(_) | Ok(None)) => true,
+        Some(Ok(Some(found))) => {
+            let told = |name: &String| found.token.contains_key(name);
+            let of_token = if end.unknown { !found.token.is_empty() } else { end.token.keys().all(told) };
+            of_token && (end.events.is_none() || found.events.is_some())
+        }
+    }
+}
+
 fn behaved(case: &ReceiverCase, found: &Found) -> Result<(), String> {
     let (Some(end), Some(found)) = (&case.end, found) else { return Ok(()) };
     let found = found.as_ref().map_err(|fault| format!("the probe: {fault}"))?;

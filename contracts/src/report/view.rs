@@ -113,6 +113,8 @@ impl RanCase<'_> {
 pub(super) struct View<'a> {
     pub(super) client: &'a str,
     pub(super) witnesses: &'static [&'static str],
+    /// So many cases have no third witness.
+    pub(super) unseen: usize,
     pub(super) complete: bool,
     pub(super) partial: bool,
     pub(super) planned: usize,
@@ -148,6 +150,7 @@ impl<'a> View<'a> {
             } else {
                 &["served", "reported", "behaved"]
             },
+            unseen: cases.iter().filter(|one| report.unseen.contains(&one.case.id)).count(),
             complete: report.complete(),
             partial: report.partial(),
             planned: report.planned.len(),
@@ -191,8 +194,11 @@ impl<'a> View<'a> {
             "{ran} of {} cases run, {} passed, {} failed; witnesses: {witnesses}",
             self.planned, self.passed, self.failed
         );
-        if !self.aside.is_empty() {
+        if self.unseen > 0 {
             // Writing to a String does not fail, here and below.
+            let _ = write!(text, "; {} without the third, behaved: nothing of them is proven", self.unseen);
+        }
+        if !self.aside.is_empty() {
             let _ = write!(text, "; {} put aside, whose cells are not covered", self.aside.len());
         }
         if !self.known.entries.is_empty() {
@@ -265,11 +271,11 @@ fn ran_case<'a>(report: &'a Report, ran: &'a Ran) -> RanCase<'a> {
     let (aside, words) = (report.aside.get(id).map(String::as_str), report.words.get(id));
     let fault = |one: &Result<(), String>| one.as_ref().err().map(|fault| presentable_fault(fault));
     let verdict = &ran.verdict;
-    let mut witnesses = vec![
-        ("served", fault(&verdict.served)),
-        ("reported", fault(&verdict.reported)),
-        ("behaved", fault(&verdict.behaved)),
-    ];
+    let mut witnesses = vec![("served", fault(&verdict.served)), ("reported", fault(&verdict.reported))];
+    let seen = !report.unseen.contains(id);
+    if seen || verdict.behaved.is_err() {
+        witnesses.push(("behaved", fault(&verdict.behaved)));
+    }
     // Of a case that fails, the fourth witness has nothing to say.
     if let Some(kills) = kills.filter(|_| verdict.passed()) {
         let fault = "nothing that is broken on purpose fails this case, but for blunt faults".to_owned();
@@ -279,7 +285,7 @@ fn ran_case<'a>(report: &'a Report, ran: &'a Ran) -> RanCase<'a> {
         case: &ran.case,
         exchanges: &ran.exchanges,
         passed: verdict.passed(),
-        proven: verdict.passed() && kills == Some(true) && aside.is_none(),
+        proven: verdict.passed() && kills == Some(true) && aside.is_none() && seen,
         aside,
         witnesses,
         expected: words.map_or_else(|| expected(&ran.case), |words| words.expected.clone()),

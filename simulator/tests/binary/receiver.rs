@@ -110,6 +110,39 @@ fn what_is_put_up_with_in_receivers_has_an_end() {
 }
 
 #[test]
+fn the_bearer_is_had_where_sandbox_yaml_says_and_with_its_scope() {
+    let folder = made();
+    let sandbox = folder.path().join("d1-sandbox");
+    let props = broken_receiver_props(&sandbox).expect("props");
+    fs::write(sandbox.join("secret"), &props.credentials.secret).expect("written");
+    let runtime = Runtime::new().expect("a runtime");
+    let start = |broken| runtime.block_on(BrokenReceiver::start(props.clone(), broken)).expect("a port");
+    let (whole, narrow) = (start(None), start(Some(ReceiverBreak::StrictForm)));
+    let (url, gone) = (whole.url().to_string(), start(None).url().to_string());
+    let yaml = fs::read_to_string(sandbox.join("sandbox.yaml")).expect("the configuration");
+    let run = |token_url: &str, scope: &str, at: &str, code| {
+        let oauth = format!(
+            "authority: ca/receiver-ca.pem\n      oauth: {{tokenUrl: '{token_url}', clientId: '{}', clientSecretFile: secret{scope}}}",
+            props.credentials.id
+        );
+        let yaml = yaml.replacen("authority: ca/receiver-ca.pem", &oauth, 1);
+        fs::write(sandbox.join("sandbox.yaml"), yaml).expect("written");
+        let filter = ["--filter", "notifyTokenUpdate/204/none/suspended"];
+        ends(folder.path(), &[&["contract", "run", "--receiver", at][..], &filter].concat(), code)
+    };
+    run(&format!("{url}/oauth2/token"), "", &url, 0);
+    let (_, err) = run(&format!("{gone}/oauth2/token"), "", &url, 4);
+    assert!(err.contains("oauth.tokenUrl") && err.contains("nobody listens there"), "{err}");
+    let (out, _) = run(&format!("{url}/another/path"), "", &url, 1);
+    assert!(out.contains("expected 204, came 401"), "{out}");
+    // Who refuses a scope is asked without one, unless one is configured.
+    let at = narrow.url().to_string();
+    run(&format!("{at}/oauth2/token"), "", &at, 0);
+    run(&format!("{at}/oauth2/token"), ", scope: to notify", &at, 1);
+    run(&format!("{url}/oauth2/token"), ", scope: to notify", &url, 0);
+}
+
+#[test]
 fn a_receiver_anywhere_is_judged_as_far_as_its_probe_tells() {
     let folder = made();
     let sandbox = folder.path().join("d1-sandbox");
@@ -139,8 +172,12 @@ fn a_receiver_anywhere_is_judged_as_far_as_its_probe_tells() {
     let first = tokens("7");
     assert_eq!(first, tokens("7"));
     assert_ne!(first, tokens("8"));
-    // It says that it knows the token, and nothing of it that would be judged.
-    run(&["--probe", "echo {}"], 0);
+    // It says that it knows the token, and nothing of it that would be judged: no more is proven than without it.
+    for more in [&["--kills", "--filter", "204"][..], &["--probe", "echo {}", "--kills", "--filter", "204"]] {
+        let (out, _) = run(more, 0);
+        assert!(out.contains("204 -                            seen"), "{out}");
+        assert!(out.contains("without the third, behaved: nothing of them is proven"), "{out}");
+    }
     let (out, _) = run(&["--probe", "echo null", "--filter", "notify"], 1);
     assert!(out.contains("behaved: expected 1 events to be handed on, found 0"), "{out}");
     let (out, _) = run(&["--probe", "echo '{\"state\": \"DELETED\"}'"], 1);

@@ -139,6 +139,7 @@ async fn each_of_these_cases_is_there_for_the_one_thing_that_it_notices() {
         (ReceiverBreak::AcknowledgesBeforeKeeping, "503/SERVICE_UNAVAILABLE/store-fails"),
         (ReceiverBreak::AnyCaller, "403/FORBIDDEN/expired-certificate"),
         (ReceiverBreak::NoBearerCheck, "401/none/wrong-bearer"),
+        (ReceiverBreak::BearersForEver, "401/none/ended-bearer"),
     ] {
         let case = case(&format!("outbound/notifyTokenUpdate/{id}"));
         let (side, whole) = before(None).await;

@@ -27,6 +27,9 @@ type Ended = Result<ReceiverRan, NotRun>;
 pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
     let filter = args.filter.as_deref().unwrap_or_default();
     let planned: Vec<ReceiverCase> = all.iter().filter(|case| case.id.contains(filter)).cloned().collect();
+    if all.is_empty() {
+        return Err(no_case());
+    }
     if planned.is_empty() {
         return Err(nothing_to_run(filter));
     }
@@ -55,8 +58,7 @@ pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
 /// Every broken receiver against these cases.
 pub(super) fn sabotage(cases: &[ReceiverCase], args: &Sabotage) -> Result<(), Failure> {
     if cases.is_empty() {
-        let error = "no case of receivers: expected some below the folder outbound".into();
-        return Err(Failure { exit: Exit::NothingRan, error });
+        return Err(no_case());
     }
     // A file that cannot be written is found before.
     if let Some(path) = &args.json {
@@ -66,6 +68,11 @@ pub(super) fn sabotage(cases: &[ReceiverCase], args: &Sabotage) -> Result<(), Fa
     print(&kills.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", kills.json())))?;
     judge(&kills)
+}
+
+fn no_case() -> Failure {
+    let error = "no case of receivers: expected some below the folder outbound of --cases".into();
+    Failure { exit: Exit::NothingRan, error }
 }
 
 /// Every broken receiver against these cases, in a pretend world of their own.
@@ -102,6 +109,9 @@ fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(D1Side
     let probed = if args.probe.is_some() { "probed" } else { "not probed" };
     let played = runtime()?.block_on(async {
         side.reach().await.map_err(|fault| not_there(format!("--receiver {url}: {fault}")))?;
+        side.reach_token_endpoint().await.map_err(|(url, fault)| {
+            not_there(format!("gateways[0].receiver.oauth.tokenUrl: {url}: {fault}"))
+        })?;
         if let (Some(probe), Some(case)) = (&probe, planned.first()) {
             let tried = probe.try_out(&side.token(case)).await;
             tried.map_err(|fault| not_there(format!("--probe: {fault}")))?;
