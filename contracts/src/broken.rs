@@ -22,7 +22,8 @@ use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 
 use crate::judge::Contract;
-use crate::stage::{Now, Open, Seal};
+use crate::jwe::JweKey;
+use crate::stage::Now;
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use attempts::Attempts;
 pub use breaks::Break;
@@ -43,14 +44,10 @@ pub struct Props {
     pub trust: Arc<dyn ServerCertVerifier>,
     /// Makes an assertion.
     pub sign: Sign,
-    /// Seals a card toward D1.
-    pub seal: Seal,
-    /// Opens a JWE toward the gateway.
-    pub open: Open,
-    /// The same without a look at the tag.
-    pub open_without_tag: Open,
-    /// Opens whatever is sealed toward the gateway's key, as its header says.
-    pub open_as_told: Open,
+    /// The key of D1; its public half is enough.
+    pub d1_key: JweKey,
+    /// The key of the gateway.
+    pub key: JweKey,
     /// Tells the time, for dates in answers.
     pub now: Now,
 }

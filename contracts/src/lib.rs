@@ -34,6 +34,7 @@ mod http2;
 mod journal;
 mod json;
 mod judge;
+mod jwe;
 mod matrix;
 mod natural;
 mod operation;
@@ -65,23 +66,22 @@ pub use elements::{Element, ElementKind};
 pub use fault::Fault;
 pub use journal::{JournalError, JournalVerdict, Stranger, judge_journal};
 pub use judge::{Contract, Matched, inbound, outbound};
+pub use jwe::{JweKey, KeyError};
 pub use matrix::{Gap, Matrix, Share};
 pub use natural::{ByItself, Settle, Settled, Way};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
 pub use receiver::{
-    Aside, Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found,
-    GatewayKey, KeyError, NotRun, Observer, PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase,
-    ReceiverCredentials, ReceiverKills, ReceiverRan, ReceiverUrl, Refused, RightAnswer, State, Step, TakenAs,
-    TokenRef, Unreachable, UrlError, judge_receiver_case, receiver_cases, receiver_cases_in, receiver_report,
-    run_receiver_case, run_receiver_cases, sabotage_receivers,
+    Came, Certificate, Certificates, D1Props, D1Side, Delivered, End as ReceiverEnd, Found, NotRun, Observer,
+    PROBED_MEMBERS, Piece as BodyPiece, Probed, ReceiverCase, ReceiverCredentials, ReceiverRan, ReceiverUrl,
+    Refused, RightAnswer, State, Step, TakenAs, TokenRef, Unreachable, UrlError, judge_receiver_case,
+    receiver_cases, receiver_cases_in, receiver_report, run_receiver_case, run_receiver_cases,
+    sabotage_receivers,
 };
-pub use report::{DISCLAIMER, Paint, REPORT_SCHEMA, Report, Tally};
+pub use report::{DISCLAIMER, InWords, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
-pub use sabotage::{KillMatrix, first_kills, sabotage};
+pub use sabotage::{Flaw, KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
-pub use stage::{
-    Exchange, Forge, Now, Open, Play, PlayError, Seal, ShownExchange, ShownMessage, Stage, StageTls,
-};
+pub use stage::{Exchange, Now, Play, PlayError, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::{LintFault, Standing, lint};
 pub use subject::{
     Arguments, BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told,

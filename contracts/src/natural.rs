@@ -9,7 +9,8 @@ use rustls::ClientConfig;
 use serde_json::Value;
 
 use crate::cases::{Case, Given, Turn};
-use crate::stage::{Exchange, Open};
+use crate::jwe::JweKey;
+use crate::stage::Exchange;
 use crate::subject::{Arguments, BoxFuture};
 
 /// Brings a D1 into a state. The text of a fault says what is missing, and holds no value.
@@ -28,8 +29,8 @@ pub struct Settled {
     pub way: Way,
     /// The gateway's certificate, and whom it trusts.
     pub tls: Arc<ClientConfig>,
-    /// Opens a JWE toward the gateway, for the judge alone.
-    pub open: Open,
+    /// The gateway's key, for the judge alone.
+    pub key: JweKey,
 }
 
 impl fmt::Debug for Settled {

@@ -2,7 +2,6 @@
 //! C35).
 
 mod case;
-mod jwe;
 mod load;
 mod play;
 mod probe;
@@ -12,18 +11,17 @@ mod side;
 mod url;
 mod verdict;
 mod wire;
+mod words;
 
 pub use case::{
     Answer as RightAnswer, Certificate, End, PROBED_MEMBERS, Piece, ReceiverCase, Refused, State, Step,
     TakenAs,
 };
-pub(crate) use jwe::Blind;
-pub use jwe::{GatewayKey, KeyError};
 pub use load::{receiver_cases, receiver_cases_in};
 pub use play::{Came, Delivered, Found, NotRun, ReceiverRan, run_receiver_case, run_receiver_cases};
 pub use probe::{Observer, Probed, TokenRef};
-pub use report::{Aside, receiver_report};
-pub use sabotage::{ReceiverKills, sabotage_receivers};
+pub use report::receiver_report;
+pub use sabotage::sabotage_receivers;
 pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, Unreachable};
 pub use url::{ReceiverUrl, UrlError};
 pub use verdict::judge_receiver_case;

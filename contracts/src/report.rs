@@ -15,14 +15,14 @@ mod markdown;
 mod text;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cases::Case;
 use crate::cells::Side;
 use crate::judge::Contract;
 use crate::matrix::{Gap, Matrix};
 use crate::runner::Ran;
-use crate::sabotage::KillMatrix;
+use crate::sabotage::{Flaw, KillMatrix};
 use crate::stage::holds_secret;
 use crate::waivers::Waived;
 use view::View;
@@ -47,6 +47,15 @@ const LONGEST_NAME: usize = 128;
 const LONGEST_WORD: usize = 32;
 const MOST_DIGITS: usize = 11;
 
+/// What was expected in a case and what was told, for people; no value that is not to be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InWords {
+    /// What was expected.
+    pub expected: String,
+    /// What was told.
+    pub told: String,
+}
+
 /// A run of cases against one client.
 #[derive(Debug)]
 pub struct Report {
@@ -54,7 +63,11 @@ pub struct Report {
     matrix: Matrix,
     planned: Vec<Case>,
     ran: Vec<Ran>,
-    kills: Option<KillMatrix>,
+    /// The cases that kill, if the fourth witness was called.
+    kills: Option<BTreeSet<String>>,
+    aside: BTreeMap<String, String>,
+    words: BTreeMap<String, InWords>,
+    unseen: BTreeSet<String>,
     contracts: Vec<(Side, Contract)>,
     interrupted: bool,
     known: Waived,
@@ -73,6 +86,9 @@ impl Report {
             planned,
             ran,
             kills: None,
+            aside: BTreeMap::new(),
+            words: BTreeMap::new(),
+            unseen: BTreeSet::new(),
             contracts: Vec::new(),
             interrupted: false,
             known: Waived::default(),
@@ -82,8 +98,32 @@ impl Report {
 
     /// Cites the fourth witness: a kill matrix of the cases that were run. Without one nothing is proven.
     #[must_use]
-    pub fn with_kills(mut self, kills: KillMatrix) -> Self {
-        self.kills = Some(kills);
+    pub fn with_kills<F: Flaw>(mut self, kills: &KillMatrix<F>) -> Self {
+        let ids = self.planned.iter().map(|case| &case.id);
+        self.kills = Some(ids.filter(|id| kills.kills(id)).cloned().collect());
+        self
+    }
+
+    /// Puts cases aside, each with why: ones that were not run, or have passed in a way that says nothing of their cells,
+    /// which are not covered.
+    #[must_use]
+    pub fn with_aside(mut self, aside: BTreeMap<String, String>) -> Self {
+        self.aside = aside;
+        self
+    }
+
+    /// Names the cases of which nobody has seen what became of what was sent: the third witness was not called, and nothing
+    /// is proven.
+    #[must_use]
+    pub fn with_unseen(mut self, unseen: BTreeSet<String>) -> Self {
+        self.unseen = unseen;
+        self
+    }
+
+    /// Says of cases in other words what was expected and told than in those of a client's calls.
+    #[must_use]
+    pub fn with_words(mut self, words: BTreeMap<String, InWords>) -> Self {
+        self.words = words;
         self
     }
 
@@ -108,19 +148,21 @@ impl Report {
         self
     }
 
-    /// Whether every case of the catalogue was run, every cell has one, and the run came to its end. A cell that may lack one lacks
+    /// Whether every case of the catalogue was run and none put aside, every cell has one, and the run came to its end. A cell that may lack one lacks
     /// it all the same.
     #[must_use]
     pub fn complete(&self) -> bool {
         let ran: BTreeSet<&str> = self.ran.iter().map(|one| one.case.id.as_str()).collect();
         let all = self.matrix.rows().all(|(_, cases)| cases.iter().all(|case| ran.contains(case.as_str())));
-        all && !self.partial() && self.matrix.gaps().is_empty()
+        all && !self.partial() && self.matrix.gaps().is_empty() && self.aside.is_empty()
     }
 
     /// Whether the run ended before all that was planned for it was done.
     #[must_use]
     pub fn partial(&self) -> bool {
-        self.interrupted || self.ran.len() < self.planned.len()
+        let ran = |id: &String| self.ran.iter().any(|one| one.case.id == *id);
+        let left_out = self.aside.keys().filter(|id| !ran(id)).count();
+        self.interrupted || self.ran.len() + left_out < self.planned.len()
     }
 
     /// The cases that failed.

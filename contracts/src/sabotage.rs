@@ -1,13 +1,14 @@
-//! The fourth witness: which case notices which broken client. A case that every broken client passes proves nothing.
+//! The fourth witness: which case notices which broken client or receiver. A case that every broken one passes proves
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::broken::{Break, BrokenClient, Props};
+use crate::broken::{Break, BrokenClient, Props, ReceiverBreak};
 use crate::cases::Case;
 use crate::report::{CATALOGUE, DISCLAIMER};
 use crate::runner::{RunError, run_case};
@@ -17,42 +18,78 @@ use crate::stage::Stage;
 /// the machine.
 const AT_ONCE: usize = 24;
 
-/// Every broken client against every case.
+/// What can be broken on purpose in a program under test.
+pub trait Flaw: Copy + Ord + Display {
+    /// What has it: `client` or `receiver`.
+    const OF: &'static str;
+
+    /// The fault in words.
+    fn fault(self) -> &'static str;
+
+    /// It turns cases red whatever they are about, so that this proves nothing of a case.
+    fn is_blunt(self) -> bool;
+}
+
+impl Flaw for Break {
+    const OF: &'static str = "client";
+
+    fn fault(self) -> &'static str {
+        Self::fault(self)
+    }
+
+    fn is_blunt(self) -> bool {
+        Self::is_blunt(self)
+    }
+}
+
+impl Flaw for ReceiverBreak {
+    const OF: &'static str = "receiver";
+
+    fn fault(self) -> &'static str {
+        Self::fault(self)
+    }
+
+    fn is_blunt(self) -> bool {
+        Self::is_blunt(self)
+    }
+}
+
+/// Every broken client, or receiver, against every case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KillMatrix {
-    /// For each broken client the cases that turned red.
-    pub by_break: BTreeMap<Break, BTreeSet<String>>,
-    /// For each case the broken clients that turned it red.
-    pub by_case: BTreeMap<String, BTreeSet<Break>>,
-    /// The cases that the baseline fails, each with what is wrong: that a broken client fails them too shows nothing, and
+pub struct KillMatrix<F = Break> {
+    /// For each broken one the cases that turned red.
+    pub by_break: BTreeMap<F, BTreeSet<String>>,
+    /// For each case the broken ones that turned it red.
+    pub by_case: BTreeMap<String, BTreeSet<F>>,
+    /// The cases that the baseline fails, each with what is wrong: that a broken one fails them too shows nothing, and
     /// no kill of theirs is counted.
     pub unsound: BTreeMap<String, String>,
 }
 
-impl KillMatrix {
-    /// A matrix of these broken clients and cases. `red` holds who failed what and why; `None` is the baseline.
+impl<F: Flaw> KillMatrix<F> {
+    /// A matrix of these flaws and the cases with these ids. `red` holds who failed what and why; `None` is the baseline.
     #[must_use]
-    pub fn new(
-        breaks: &[Break],
-        cases: &[Case],
-        red: impl IntoIterator<Item = (Option<Break>, String, String)>,
+    pub fn new<'a>(
+        breaks: &[F],
+        cases: impl IntoIterator<Item = &'a str>,
+        red: impl IntoIterator<Item = (Option<F>, String, String)>,
     ) -> Self {
         let (baseline, broken): (Vec<_>, Vec<_>) = red.into_iter().partition(|(client, ..)| client.is_none());
         let mut matrix = Self {
             by_break: breaks.iter().map(|one| (*one, BTreeSet::new())).collect(),
-            by_case: cases.iter().map(|case| (case.id.clone(), BTreeSet::new())).collect(),
+            by_case: cases.into_iter().map(|case| (case.to_owned(), BTreeSet::new())).collect(),
             unsound: baseline.into_iter().map(|(_, case, fault)| (case, fault)).collect(),
         };
-        for (client, case, _) in broken {
-            let Some(client) = client.filter(|_| !matrix.unsound.contains_key(&case)) else { continue };
-            matrix.by_break.entry(client).or_default().insert(case.clone());
-            matrix.by_case.entry(case).or_default().insert(client);
+        for (one, case, _) in broken {
+            let Some(one) = one.filter(|_| !matrix.unsound.contains_key(&case)) else { continue };
+            matrix.by_break.entry(one).or_default().insert(case.clone());
+            matrix.by_case.entry(case).or_default().insert(one);
         }
         matrix
     }
 
-    /// The broken clients that pass every case.
-    pub fn survivors(&self) -> impl Iterator<Item = Break> {
+    /// The broken ones that pass every case.
+    pub fn survivors(&self) -> impl Iterator<Item = F> {
         self.by_break.iter().filter(|(_, cases)| cases.is_empty()).map(|(one, _)| *one)
     }
 
@@ -70,13 +107,12 @@ impl KillMatrix {
     /// For people: who was killed how often, then what is wrong.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "D1 contract catalogue {CATALOGUE}\n{DISCLAIMER}\n\nbroken client             killed by\n"
-        );
+        let broken = format!("broken {}", F::OF);
+        let mut text = format!("D1 contract catalogue {CATALOGUE}\n{DISCLAIMER}\n\n{broken:<25} killed by\n");
         for (one, cases) in &self.by_break {
             let mark = if one.is_blunt() { " (blunt)" } else { "" };
             // Writing to a String does not fail, here and below.
-            let _ = writeln!(text, "{one:<25} {:>3} cases  {}{mark}", cases.len(), one.fault());
+            let _ = writeln!(text, "{:<25} {:>3} cases  {}{mark}", one.to_string(), cases.len(), one.fault());
         }
         text.push('\n');
         text.push_str(&self.summary());
@@ -86,21 +122,21 @@ impl KillMatrix {
     /// For people: what is wrong, and the totals.
     #[must_use]
     pub fn summary(&self) -> String {
-        let mut text = String::new();
+        let (mut text, of) = (String::new(), F::OF);
         for one in self.survivors() {
             let _ = writeln!(text, "survivor: {one}: no case notices that {}\n", one.fault());
         }
         for (case, fault) in &self.unsound {
-            let _ = writeln!(text, "unsound: {case}: the client without a fault fails it: {fault}\n");
+            let _ = writeln!(text, "unsound: {case}: the {of} without a fault fails it: {fault}\n");
         }
         for case in self.idle().filter(|case| !self.unsound.contains_key(*case)) {
-            let _ = writeln!(text, "idle: {case}: kills no broken client but blunt ones\n");
+            let _ = writeln!(text, "idle: {case}: kills no broken {of} but blunt ones\n");
         }
         let (survivors, idle) = (self.survivors().count(), self.idle().count());
         let (breaks, cases) = (self.by_break.len(), self.by_case.len());
         let _ = write!(
             text,
-            "{} of {breaks} broken clients killed; {} of {cases} cases kill one that is not blunt",
+            "{} of {breaks} broken {of}s killed; {} of {cases} cases kill one that is not blunt",
             breaks - survivors,
             cases - idle
         );
@@ -226,5 +262,5 @@ async fn run(
         // A client that panics fails its case and goes on; a task that did not end is a fault of the suite.
         red.extend(ended.map_err(|fault| RunError::Task { source: fault })??);
     }
-    Ok(KillMatrix::new(&Break::ALL, cases, red))
+    Ok(KillMatrix::new(&Break::ALL, cases.iter().map(|case| case.id.as_str()), red))
 }

@@ -21,17 +21,17 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 
-use crate::cases::{Case, ConnectionFault, Disguise, Fault, GoodAnswers, TlsFault, Turn};
+use crate::cases::{Case, ConnectionFault, Fault, GoodAnswers, TlsFault, Turn};
 use crate::judge::Contract;
+use crate::jwe::JweKey;
 use crate::natural::{ByItself, Settle};
 use crate::subject::Arguments;
 use connections::{hold, serve};
 use script::Script;
-use shown::Known;
 
 #[cfg(test)]
 pub(crate) use body::Filling;
-pub(crate) use shown::holds_secret;
+pub(crate) use shown::{Known, holds_secret};
 pub use shown::{ShownExchange, ShownMessage};
 
 /// A connection that says nothing for so long is closed.
@@ -39,12 +39,6 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 
-/// Seals a plaintext toward the gateway under test.
-pub type Seal = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
-/// Seals a plaintext toward the gateway under test in a way that no gateway may open.
-pub type Forge = Arc<dyn Fn(&str, Disguise) -> Result<String, String> + Send + Sync>;
-/// Opens a JWE toward D1.
-pub type Open = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
 /// Tells the time, for dates in answers.
 pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -65,9 +59,8 @@ pub struct Stage {
     known: Arc<Known>,
     good: GoodAnswers,
     tls: StageTls,
-    seal: Seal,
-    forge: Forge,
-    open: Open,
+    gateway: JweKey,
+    own: JweKey,
     now: Now,
     settle: Option<Settle>,
 }
@@ -124,19 +117,19 @@ pub struct Play {
 }
 
 impl Stage {
-    /// A stage in a pretend world: `seal`, `forge` and `open` hold the keys that D1 has, `now` dates answers.
+    /// A stage in a pretend world: D1 seals toward `gateway`, whose public half is enough, and opens with its `own` key;
+    /// `now` dates answers.
     #[must_use]
     pub fn new(
         contract: Contract,
         good: GoodAnswers,
         tls: StageTls,
-        seal: Seal,
-        forge: Forge,
-        open: Open,
+        gateway: JweKey,
+        own: JweKey,
         now: Now,
     ) -> Self {
         let known = Arc::new(Known::of(contract.document()));
-        Self { contract, known, good, tls, seal, forge, open, now, settle: None }
+        Self { contract, known, good, tls, gateway, own, now, settle: None }
     }
 
     /// The same stage with a real D1 for natural cases.

@@ -4,7 +4,7 @@ mod jwe;
 mod jwk;
 mod jws;
 
-pub(crate) use jwe::{agreed, open, open_within, seal};
+pub(crate) use jwe::{open, seal};
 pub(crate) use jwk::{OwnKey, PublicKey, Use};
 pub(crate) use jws::{Signed, Signer, fresh_signer, sign, signer_from_pkcs8, split};
 

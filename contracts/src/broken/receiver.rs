@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use super::receiver_breaks::ReceiverBreak;
 use super::receiver_desk::Desk;
 use super::trust;
-use crate::receiver::{GatewayKey, Observer, Probed, ReceiverCredentials, ReceiverUrl, State, TokenRef};
+use crate::jwe::JweKey;
+use crate::receiver::{Observer, Probed, ReceiverCredentials, ReceiverUrl, State, TokenRef};
 use crate::stage::http::{answer, read_request_within};
 use crate::subject::BoxFuture;
 
@@ -34,7 +35,7 @@ pub struct ReceiverProps {
     /// Its side of TLS: a certificate for 127.0.0.1, and D1's authority.
     pub tls: Arc<ServerConfig>,
     /// Its key.
-    pub key: GatewayKey,
+    pub key: JweKey,
     /// What it gives access tokens for.
     pub credentials: ReceiverCredentials,
 }

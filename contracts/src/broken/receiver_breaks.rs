@@ -29,6 +29,7 @@ pub enum ReceiverBreak {
     // Who may call.
     AnyCaller,
     NoBearerCheck,
+    BearersForEver,
     AnyGateway,
     AnyMethod,
     AnyCredentials,
@@ -38,7 +39,7 @@ pub enum ReceiverBreak {
 
 impl ReceiverBreak {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::AlwaysOk,
         Self::KeepsNothing,
         Self::ArrivalOrderEvents,
@@ -57,6 +58,7 @@ impl ReceiverBreak {
         Self::SkipsUnopened,
         Self::AnyCaller,
         Self::NoBearerCheck,
+        Self::BearersForEver,
         Self::AnyGateway,
         Self::AnyMethod,
         Self::AnyCredentials,
@@ -86,6 +88,7 @@ impl ReceiverBreak {
             Self::SkipsUnopened => "it acknowledges an event whose JWE it cannot open",
             Self::AnyCaller => "it takes any certificate of a caller, and none",
             Self::NoBearerCheck => "it takes any bearer, and none",
+            Self::BearersForEver => "it takes bearers whose time is over",
             Self::AnyGateway => "it takes events of other gateways",
             Self::AnyMethod => "it does not look at the method",
             Self::AnyCredentials => "it gives access tokens to anybody",

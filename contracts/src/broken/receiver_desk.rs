@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::receiver::ReceiverProps;
 use super::receiver_breaks::ReceiverBreak;
 use super::receiver_store::Tokens;
-use crate::receiver::{Blind, Probed, State, TokenRef};
+use crate::jwe::Care;
+use crate::receiver::{Probed, State, TokenRef};
 use crate::stage::http::Request;
 
 /// The longest body that is taken (contract C32).
@@ -36,6 +37,7 @@ pub(super) struct Desk {
 struct Books {
     tokens: Tokens,
     bearers: BTreeSet<String>,
+    bearers_given: usize,
     state: Option<State>,
 }
 
@@ -70,7 +72,11 @@ impl Desk {
 
     /// Gets into a state, or out of it.
     pub(super) fn enter(&self, state: Option<State>) {
-        self.books().state = state;
+        let mut books = self.books();
+        books.state = state;
+        if state == Some(State::BearersEnded) && !self.is(ReceiverBreak::BearersForEver) {
+            books.bearers.clear();
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -138,7 +144,8 @@ impl Desk {
         if members.len() > 1 && self.is(ReceiverBreak::StrictForm) {
             return unreadable("scope");
         }
-        let bearer = format!("bearer-{}", books.bearers.len());
+        books.bearers_given += 1;
+        let bearer = format!("bearer-{}", books.bearers_given);
         books.bearers.insert(bearer.clone());
         (200, Some(json!({"access_token": bearer, "token_type": "Bearer", "expires_in": 900})))
     }
@@ -254,12 +261,14 @@ impl Desk {
 
     /// The last digits of the DPAN in a JWE.
     fn opened(&self, sealed: &Value) -> Result<String, Reply> {
-        let trusting = self.is(ReceiverBreak::TrustHeader);
-        let tag = self.is(ReceiverBreak::SkipTag);
-        let blind = Blind { alg: trusting, enc: trusting, other_members: trusting, kid: false, tag };
+        let care = match self.broken {
+            Some(ReceiverBreak::TrustHeader) => Care::AsTold,
+            Some(ReceiverBreak::SkipTag) => Care::NoTag,
+            _ => Care::Whole,
+        };
         let jwe = sealed.as_str().unwrap_or_default();
-        let plaintext = self.props.key.open(jwe, blind).ok_or_else(|| unreadable("encryptedData"))?;
-        if tag {
+        let plaintext = self.props.key.open(jwe, care).ok_or_else(|| unreadable("encryptedData"))?;
+        if care == Care::NoTag {
             // Whoever does not look at the tag takes what comes.
             return Ok("0000".to_owned());
         }

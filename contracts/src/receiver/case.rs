@@ -143,6 +143,8 @@ pub enum State {
     TokensFail,
     /// The token endpoint is asked more often than it can answer.
     TokensBusy,
+    /// The access tokens that it has given until then are no longer good.
+    BearersEnded,
 }
 
 impl State {
@@ -154,6 +156,7 @@ impl State {
             Self::Busy => "busy",
             Self::TokensFail => "tokens-fail",
             Self::TokensBusy => "tokens-busy",
+            Self::BearersEnded => "bearers-ended",
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::case::{Answer, PROBED_MEMBERS, Piece, ReceiverCase, Step, TakenAs};
-use super::jwe::Forgery;
 use crate::cases::Count;
 use crate::cases::load::{CaseError, DEPTH, OF_RECEIVERS, find};
+use crate::jwe::Forgery;
 use crate::standing::is_source;
 use crate::yaml::{parse, text_of};
 

@@ -8,10 +8,11 @@ use super::probe::{Observer, Probed};
 use super::side::{Bearers, Composed, D1Side};
 use super::verdict::{cells_shown, judge_receiver_case};
 use super::wire::Heard;
+use crate::stage::ShownExchange;
 use crate::verdict::Verdict;
 
 /// One request, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Delivered {
     /// The step of the case, from 0.
     pub step: usize,
@@ -25,6 +26,8 @@ pub struct Delivered {
     pub came: Came,
     /// In what the answer differs from the contract.
     pub answer_faults: Vec<String>,
+    /// What of it may be shown.
+    pub shown: ShownExchange,
 }
 
 /// What came of a request.
@@ -115,20 +118,21 @@ pub async fn run_receiver_case(
     Ok(ReceiverRan { case: case.clone(), deliveries, found, verdict })
 }
 
-/// Runs cases one after the other: a receiver can be in one state at a time.
+/// Runs cases one after the other: a receiver can be in one state at a time. `on_done` is told of each as it ends, so that
+/// what was run is known even if the run comes to no end.
 pub async fn run_receiver_cases(
     side: &D1Side,
     observer: Option<&dyn Observer>,
     cases: &[ReceiverCase],
-) -> (Vec<ReceiverRan>, Vec<NotRun>) {
-    let (mut ran, mut not_run) = (Vec::new(), Vec::new());
+    on_done: &(dyn Fn(&Result<ReceiverRan, NotRun>) + Sync),
+) -> Vec<Result<ReceiverRan, NotRun>> {
+    let mut ended = Vec::new();
     for case in cases {
-        match run_receiver_case(side, observer, case).await {
-            Ok(one) => ran.push(one),
-            Err(one) => not_run.push(one),
-        }
+        let one = run_receiver_case(side, observer, case).await;
+        on_done(&one);
+        ended.push(one);
     }
-    (ran, not_run)
+    ended
 }
 
 async fn enter(observer: Option<&dyn Observer>, state: Option<State>) -> bool {
@@ -153,8 +157,8 @@ impl Play<'_> {
             return;
         }
         // Without one the deliveries meet a 401, which the case then tells of.
-        let request = self.side.compose(self.case, &ask_for_token(), &self.bearers);
-        if let Ok(connection) = self.side.connect(Certificate::D1).await {
+        let request = self.side.compose(self.case, &ask_for_token(self.side.token_form()), &self.bearers);
+        if let Ok(connection) = self.side.connect(Certificate::D1, true).await {
             let heard = connection.ask(&request.bytes).await;
             self.keep_bearer(&heard);
         }
@@ -174,6 +178,10 @@ impl Play<'_> {
                 self.keep_bearer(&heard);
             }
             let answer_faults = self.answer_faults(step, &heard);
+            let mut shown = request.shown.clone();
+            if let Heard::Reply(reply) = &heard {
+                shown.answer = self.side.known.foreign(&reply.headers, &reply.body);
+            }
             self.delivered.push(Delivered {
                 step: place,
                 operation: step.operation(),
@@ -181,6 +189,7 @@ impl Play<'_> {
                 request_faults: request.faults.clone(),
                 came: came(heard, step.certificate),
                 answer_faults,
+                shown,
             });
         }
     }
@@ -189,7 +198,7 @@ impl Play<'_> {
     async fn send(&self, step: &Step, request: &Composed) -> Vec<Heard> {
         let (mut heard, mut connections) = (Vec::new(), Vec::new());
         for _ in 0..step.at_once {
-            match self.side.connect(step.certificate).await {
+            match self.side.connect(step.certificate, step.form.is_some()).await {
                 Ok(connection) => connections.push(connection),
                 Err(nothing) => heard.push(nothing),
             }
@@ -239,11 +248,11 @@ impl Play<'_> {
     }
 }
 
-fn ask_for_token() -> Step {
+fn ask_for_token(form: String) -> Step {
     Step {
         event: None,
         raw: None,
-        form: Some("grant_type=client_credentials".to_owned()),
+        form: Some(form),
         padding: 0,
         method: None,
         path: None,

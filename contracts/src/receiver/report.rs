@@ -1,45 +1,55 @@
 //! What a run against a receiver has shown, as every other run is reported.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::ReceiverCase;
 use super::play::{Came, Delivered, NotRun, ReceiverRan};
-use super::side::{D1Side, NOTIFY_PATH, TOKEN_PATH};
+use super::side::D1Side;
+use super::verdict::looked_at;
+use super::words::{in_words, on_purpose, shown};
 use crate::cases::{Case, Count, Expectation, Outcome, Retryable};
 use crate::cells::{Cell, Side};
 use crate::matrix::Matrix;
 use crate::report::Report;
 use crate::runner::Ran;
-use crate::stage::{Exchange, ShownExchange};
+use crate::stage::Exchange;
 use crate::subject::Told;
 
-/// Cases that say nothing of their cells, each with why.
-pub type Aside = Vec<(String, String)>;
-
-/// The report of a run of `all` the cases of a catalogue or some of them; `cells` are those of the catalogue. A case that
-/// could not be run, or passed with another right answer than that of its cell, is put aside: its cell is not covered.
+/// The report of a run of `planned`, which are `all` the cases of a catalogue or some of them; `cells` are those of the
+/// catalogue. A case that could not be run, or has passed without the answer of its cell, is put aside: its cell is not
+/// covered.
 #[must_use]
 pub fn receiver_report(
     name: &str,
     side: &D1Side,
     cells: &[Cell],
-    all: &[ReceiverCase],
-    (ran, not_run): (Vec<ReceiverRan>, Vec<NotRun>),
-) -> (Report, Aside) {
-    let seen: BTreeSet<String> = ran.iter().flat_map(|one| one.cells_shown(side)).collect();
-    let mut aside: Aside =
-        not_run.into_iter().map(|one| (one.case, format!("not run: needs {}", one.needs))).collect();
-    let (told, other): (Vec<_>, Vec<_>) =
-        ran.into_iter().partition(|one| !one.verdict.passed() || seen.contains(one.case.cell()));
-    let why = "passed with another right answer than that of its cell, which is still to be seen";
-    aside.extend(other.into_iter().map(|one| (one.case.id, why.to_owned())));
-    aside.sort();
-    let stand_ins: Vec<Case> = all.iter().map(ReceiverCase::stand_in).collect();
-    let planned = told.iter().map(|one| one.case.stand_in()).collect();
-    let ran = told.into_iter().map(as_ran).collect();
-    let report = Report::new(name, Matrix::new(cells, &stand_ins), planned, ran);
-    (report.with_contract(Side::Outbound, side.props.contract.clone()), aside)
+    (all, planned): (&[ReceiverCase], &[ReceiverCase]),
+    ended: Vec<Result<ReceiverRan, NotRun>>,
+) -> Report {
+    let ran = || ended.iter().flatten();
+    let seen: BTreeSet<String> = ran().flat_map(|one| one.cells_shown(side)).collect();
+    let mut aside: BTreeMap<String, String> = ended
+        .iter()
+        .filter_map(|one| one.as_ref().err())
+        .map(|one| (one.case.clone(), format!("not run: needs {}", one.needs)))
+        .collect();
+    let elsewhere = ran().filter(|one| one.verdict.passed() && !seen.contains(one.case.cell()));
+    aside.extend(elsewhere.map(|one| {
+        let came: BTreeSet<String> = one.deliveries.iter().map(|one| shown(&one.came)).collect();
+        let came = came.into_iter().collect::<Vec<_>>().join(", ");
+        (one.case.id.clone(), format!("passed with another right answer than that of its cell: {came}"))
+    }));
+    let unseen =
+        ran().filter(|one| !looked_at(&one.case, &one.found)).map(|one| one.case.id.clone()).collect();
+    let words = ran().map(|one| (one.case.id.clone(), in_words(one))).collect();
+    let stand_ins =
+        |cases: &[ReceiverCase]| -> Vec<Case> { cases.iter().map(ReceiverCase::stand_in).collect() };
+    let matrix = Matrix::new(cells, &stand_ins(all));
+    Report::new(name, matrix, stand_ins(planned), ended.into_iter().flatten().map(as_ran).collect())
+        .with_contract(Side::Outbound, side.props.contract.clone())
+        .with_aside(aside)
+        .with_unseen(unseen)
+        .with_words(words)
 }
 
 /// D1 is the one who calls: what it was told is the receiver's last answer.
@@ -49,7 +59,8 @@ fn as_ran(ran: ReceiverRan) -> Ran {
         Came::Answer { status, code, .. } => Some(told(outcome(*status, code.clone()))),
         _ => None,
     });
-    Ran { case: case.stand_in(), exchanges: deliveries.into_iter().map(exchange).collect(), told, verdict }
+    let exchanges = deliveries.into_iter().map(|one| exchange(&case, one)).collect();
+    Ran { case: case.stand_in(), exchanges, told, verdict }
 }
 
 impl ReceiverCase {
@@ -87,14 +98,12 @@ fn told(outcome: Outcome) -> Told {
     Told { outcome, retryable: Retryable::Never, ambiguous: false, result: BTreeMap::new(), waited_ms: 0 }
 }
 
-/// Bodies are left out: that of a receiver may hold a bearer.
-fn exchange(one: Delivered) -> Exchange {
+/// Its body is left out: that of a receiver may hold a bearer.
+fn exchange(case: &ReceiverCase, one: Delivered) -> Exchange {
     let status = match one.came {
         Came::Answer { status, .. } => status,
         _ => 0,
     };
-    let path = if one.operation == "getAccessToken" { TOKEN_PATH } else { NOTIFY_PATH }.to_owned();
-    let shown = ShownExchange { method: one.method.clone(), path, ..ShownExchange::default() };
     Exchange {
         operation: one.operation.to_owned(),
         method: one.method,
@@ -103,8 +112,8 @@ fn exchange(one: Delivered) -> Exchange {
         body: Vec::new(),
         by_itself: None,
         answer_faults: one.answer_faults,
-        fault: None,
-        shown,
-        written: true,
+        fault: case.steps.get(one.step).and_then(on_purpose),
+        shown: one.shown,
+        written: !matches!(one.came, Came::Nothing(_)),
     }
 }

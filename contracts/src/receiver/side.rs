@@ -11,17 +11,17 @@ use rustls::ClientConfig;
 use serde_json::Value;
 
 use super::case::{Certificate, Piece, ReceiverCase, Step};
-use super::jwe::{Forgery, GatewayKey};
 use super::probe::TokenRef;
 use super::url::ReceiverUrl;
 use super::wire::{Connection, Heard, connect};
 use crate::judge::Contract;
+use crate::jwe::{Forgery, JweKey};
+use crate::stage::{Known, ShownExchange, ShownMessage};
 use crate::subject::MERCHANT_ID;
 
 /// The paths of the two operations.
-pub(super) const NOTIFY_PATH: &str =
-    "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
-pub(super) const TOKEN_PATH: &str = "/oauth2/token";
+const NOTIFY_PATH: &str = "/merchant-gateways/{gateway}/merchants/{merchant}/tokens/{token}/notify-update";
+const TOKEN_PATH: &str = "/oauth2/token";
 
 /// The certificates that D1 can show, each with the authority that it asks of the receiver.
 #[derive(Clone)]
@@ -43,6 +43,10 @@ pub struct ReceiverCredentials {
     pub id: String,
     /// The client secret.
     pub secret: String,
+    /// Where the token endpoint is; without one below the receiver, where the contract has it.
+    pub token_url: Option<ReceiverUrl>,
+    /// The scope that D1 asks for.
+    pub scope: Option<String>,
 }
 
 /// What D1 has and knows, whoever the receiver is.
@@ -54,8 +58,8 @@ pub struct D1Props {
     pub gateway_id: String,
     /// The certificates.
     pub certificates: Certificates,
-    /// The gateway's key.
-    pub key: GatewayKey,
+    /// The gateway's key, whose public half is enough.
+    pub key: JweKey,
     /// The client credentials, if the receiver asks for a bearer.
     pub credentials: Option<ReceiverCredentials>,
     /// What the tokens and events of this run are made of: another seed, other ones.
@@ -83,6 +87,8 @@ pub enum Unreachable {
 #[derive(Clone)]
 pub struct D1Side {
     pub(super) props: D1Props,
+    /// What of an exchange may be shown.
+    pub(super) known: Arc<Known>,
     url: ReceiverUrl,
 }
 
@@ -97,6 +103,8 @@ pub(super) struct Bearers {
 pub(super) struct Composed {
     pub(super) method: String,
     pub(super) bytes: Vec<u8>,
+    /// What may be shown of it.
+    pub(super) shown: ShownExchange,
     /// In what it differs from the contract.
     pub(super) faults: Vec<String>,
 }
@@ -105,7 +113,8 @@ impl D1Side {
     /// D1 with a receiver at this place.
     #[must_use]
     pub fn new(props: D1Props, url: ReceiverUrl) -> Self {
-        Self { props, url }
+        let known = Arc::new(Known::of(props.contract.document()));
+        Self { props, known, url }
     }
 
     /// Whether D1 gets as far as a connection.
@@ -113,7 +122,24 @@ impl D1Side {
     /// # Errors
     /// Why not.
     pub async fn reach(&self) -> Result<(), Unreachable> {
-        match self.connect(Certificate::D1).await {
+        self.reached(false).await
+    }
+
+    /// Whether D1 gets as far as a connection to the token endpoint, if that is elsewhere.
+    ///
+    /// # Errors
+    /// Where it should be, and why not.
+    pub async fn reach_token_endpoint(&self) -> Result<(), (ReceiverUrl, Unreachable)> {
+        let Some(url) = self.token_url() else { return Ok(()) };
+        self.reached(true).await.map_err(|fault| (url.clone(), fault))
+    }
+
+    fn token_url(&self) -> Option<&ReceiverUrl> {
+        self.props.credentials.as_ref()?.token_url.as_ref()
+    }
+
+    async fn reached(&self, tokens: bool) -> Result<(), Unreachable> {
+        match self.connect(Certificate::D1, tokens).await {
             Ok(_) => Ok(()),
             Err(Heard::Nobody | Heard::Silence) => Err(Unreachable::Nobody),
             Err(Heard::Distrust) => Err(Unreachable::Distrust),
@@ -122,7 +148,8 @@ impl D1Side {
         }
     }
 
-    pub(super) async fn connect(&self, certificate: Certificate) -> Result<Connection, Heard> {
+    /// A connection to the receiver, or to the token endpoint.
+    pub(super) async fn connect(&self, certificate: Certificate, tokens: bool) -> Result<Connection, Heard> {
         let all = &self.props.certificates;
         let tls = match certificate {
             Certificate::D1 => &all.d1,
@@ -130,7 +157,8 @@ impl D1Side {
             Certificate::Expired => &all.expired,
             Certificate::None => &all.none,
         };
-        connect(tls, &self.url.address).await
+        let elsewhere = self.token_url().filter(|_| tokens);
+        connect(tls, &elsewhere.unwrap_or(&self.url).address).await
     }
 
     /// The token of a case in this run. It is nobody else's.
@@ -167,8 +195,8 @@ impl D1Side {
         let (mut faults, notifies) = (Vec::new(), step.form.is_none());
         let mut body = self.body(case, step, &mut faults);
         body.resize(body.len() + step.padding, b' ');
-        let path = step.path.as_deref().unwrap_or(if notifies { NOTIFY_PATH } else { TOKEN_PATH });
-        let path = path
+        let template = step.path.as_deref().unwrap_or(if notifies { NOTIFY_PATH } else { TOKEN_PATH });
+        let path = template
             .replace("{gateway}", &token.gateway_id)
             .replace("{merchant}", &token.merchant_id)
             .replace("{token}", &token.token_id);
@@ -182,8 +210,18 @@ impl D1Side {
         let pairs: Vec<(String, String)> = headers.into_iter().collect();
         let judged = self.props.contract.judge_request(&method, &path, &pairs, &body);
         faults.extend(judged.err().unwrap_or_default().iter().map(ToString::to_string));
-        let mut head =
-            format!("{method} {}{path} HTTP/1.1\r\nhost: {}\r\n", self.url.prefix, self.url.authority);
+        let shown = ShownExchange {
+            method: method.clone(),
+            path: as_contract(template),
+            request: ShownMessage::of_suite(&pairs, &body),
+            answer: ShownMessage::default(),
+        };
+        let (target, host) = match self.token_url().filter(|_| !notifies && step.path.is_none()) {
+            Some(url) if url.prefix.is_empty() => ("/".to_owned(), &url.authority),
+            Some(url) => (url.prefix.clone(), &url.authority),
+            None => (format!("{}{path}", self.url.prefix), &self.url.authority),
+        };
+        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n");
         for (name, value) in &pairs {
             // Writing to a String does not fail, here and below.
             let _ = write!(head, "{name}: {value}\r\n");
@@ -191,7 +229,7 @@ impl D1Side {
         let _ = write!(head, "content-length: {}\r\n\r\n", body.len());
         let mut bytes = head.into_bytes();
         bytes.extend(body);
-        Composed { method, bytes, faults }
+        Composed { method, bytes, shown, faults }
     }
 
     fn headers(&self, notifies: bool, bearers: &Bearers, token: &str) -> BTreeMap<String, String> {
@@ -245,6 +283,25 @@ impl D1Side {
         bytes
     }
 
+    /// The form with which D1 asks for an access token.
+    pub(super) fn token_form(&self) -> String {
+        let mut form = "grant_type=client_credentials".to_owned();
+        let scope = self.props.credentials.as_ref().and_then(|known| known.scope.as_deref());
+        if let Some(scope) = scope {
+            form.push_str("&scope=");
+            for byte in scope.bytes() {
+                match byte {
+                    b' ' => form.push('+'),
+                    b'-' | b'.' | b'_' => form.push(char::from(byte)),
+                    _ if byte.is_ascii_alphanumeric() => form.push(char::from(byte)),
+                    // Writing to a String does not fail.
+                    _ => drop(write!(form, "%{byte:02X}")),
+                }
+            }
+        }
+        form
+    }
+
     fn event_id(&self, case: &ReceiverCase, number: u64) -> String {
         self.uuid(&case.id, &format!("event {number}"))
     }
@@ -255,7 +312,7 @@ impl D1Side {
                 let judged =
                     self.props.contract.judge_plaintext("NetworkToken", plaintext.to_string().as_bytes());
                 faults.extend(judged.err().unwrap_or_default().iter().map(ToString::to_string));
-                Some(Forgery::none(plaintext.clone()))
+                Some(Forgery::none(plaintext.to_string()))
             }
             // The loader has read it.
             (None, Some(forged)) => serde_json::from_value(forged.clone()).ok(),
@@ -270,6 +327,13 @@ impl D1Side {
             members.values_mut().for_each(|member| self.fill_in(case, member, faults));
         }
     }
+}
+
+/// A path with its parameters as the contract names them.
+fn as_contract(template: &str) -> String {
+    let names =
+        [("{gateway}", "{merchantGatewayId}"), ("{merchant}", "{merchantId}"), ("{token}", "{tokenId}")];
+    names.iter().fold(template.to_owned(), |path, (ours, name)| path.replace(ours, name))
 }
 
 fn from_hex(digits: &str) -> Vec<u8> {

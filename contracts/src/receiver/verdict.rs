@@ -2,7 +2,7 @@
 
 use super::case::{Answer, ReceiverCase, Refused, Step};
 use super::play::{Came, Delivered, Found};
-use crate::cases::Outcome;
+use super::words::{presentable, shown, wanted};
 use crate::judge::Contract;
 use crate::verdict::Verdict;
 
@@ -75,27 +75,16 @@ fn holds(answer: &Answer, came: &Came) -> bool {
     }
 }
 
-fn wanted(answer: &Answer) -> String {
-    match (answer.refused, answer.status, &answer.code) {
-        (Some(Refused::Handshake), ..) => "a refused handshake".to_owned(),
-        (Some(Refused::Connection), ..) => "a closed connection".to_owned(),
-        (None, Some(status), Some(code)) => format!("{status} {code}"),
-        (None, status, _) => status.unwrap_or_default().to_string(),
-    }
-}
-
-fn shown(came: &Came) -> String {
-    match came {
-        Came::HandshakeRefused => "a refused handshake".to_owned(),
-        Came::Closed => "a closed connection".to_owned(),
-        Came::HungUp => "nothing that was waited for".to_owned(),
-        Came::Nothing(why) => (*why).to_owned(),
-        Came::Answer { status, code, .. } => {
-            // A receiver may say anything: a code that is none in form is not shown.
-            match (Outcome::Refused { status: *status, code: code.clone() }).presentable() {
-                Outcome::Refused { code: Some(code), .. } => format!("{status} {code}"),
-                _ => status.to_string(),
-            }
+/// Whether all that a case expects in the end was looked at: what a probe does not tell is not judged.
+pub(super) fn looked_at(case: &ReceiverCase, found: &Found) -> bool {
+    let Some(end) = &case.end else { return true };
+    match found {
+        None => false,
+        Some(Err(_) | Ok(None)) => true,
+        Some(Ok(Some(found))) => {
+            let told = |name: &String| found.token.contains_key(name);
+            let of_token = if end.unknown { !found.token.is_empty() } else { end.token.keys().all(told) };
+            of_token && (end.events.is_none() || found.events.is_some())
         }
     }
 }
@@ -127,13 +116,6 @@ fn behaved(case: &ReceiverCase, found: &Found) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// States and at most four digits; anything else may be what nobody is to see.
-fn presentable(value: &str) -> &str {
-    let word = value.len() <= 32 && value.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    let digits = value.len() <= 4 && value.bytes().all(|byte| byte.is_ascii_digit());
-    if word || digits { value } else { "another text" }
 }
 
 /// The cells whose answers have come. An answer without a body is that of its status, if that has one code alone.

@@ -49,7 +49,13 @@ fn entry(case: &str, one: &Exchange, started: &str) -> Value {
             json!({"mimeType": media_type(&shown.request), "params": [], "text": body.to_string()});
     }
     let answer = shown.answer.body.as_ref().map(ToString::to_string);
-    let mut content = json!({"size": one.body.len(), "mimeType": media_type(&shown.answer)});
+    // The body of a receiver's answer is not kept: what is shown of it is all there is.
+    let unkept = answer.as_ref().filter(|_| one.body.is_empty());
+    let (size, body_size) = match unkept {
+        Some(text) => (text.len(), json!(-1)),
+        None => (one.body.len(), json!(one.body.len())),
+    };
+    let mut content = json!({"size": size, "mimeType": media_type(&shown.answer)});
     if let Some(text) = answer {
         content["text"] = text.into();
     }
@@ -66,7 +72,7 @@ fn entry(case: &str, one: &Exchange, started: &str) -> Value {
             "content": content,
             "redirectURL": "",
             "headersSize": -1,
-            "bodySize": one.body.len(),
+            "bodySize": body_size,
         },
         "cache": {},
         "timings": {"send": 0, "wait": 0, "receive": 0},

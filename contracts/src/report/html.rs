@@ -35,6 +35,7 @@ pub(super) fn html(view: &View<'_>) -> String {
                 main {
                     (totals(view))
                     @for family in view.families() { (matrix(view, family)) }
+                    (aside(view))
                     (gaps(view))
                     h2 { "Cells" }
                     @for row in &view.rows { (cell(view, row)) }
@@ -80,6 +81,15 @@ fn matrix(view: &View<'_>, family: Family) -> Markup {
     }
 }
 
+fn aside(view: &View<'_>) -> Markup {
+    html! {
+        @if !view.aside.is_empty() {
+            h2 { "Put aside" }
+            ul { @for (case, why) in view.aside { li { (case) ": " (why) } } }
+        }
+    }
+}
+
 fn gaps(view: &View<'_>) -> Markup {
     html! {
         @if !view.gaps.is_empty() {
@@ -102,7 +112,7 @@ fn cell(view: &View<'_>, row: &Row<'_>) -> Markup {
             @for id in row.cases {
                 @match view.case(id) {
                     Some(one) => (case(one)),
-                    None => p { (id) ": not run" },
+                    None => p { (id) ": " (view.aside.get(id).map_or("not run", String::as_str)) },
                 }
             }
         }
@@ -112,7 +122,7 @@ fn cell(view: &View<'_>, row: &Row<'_>) -> Markup {
 fn case(one: &RanCase<'_>) -> Markup {
     html! {
         details open[!one.passed] {
-            summary { (one.case.id) ": " @if one.passed { "passed" } @else { "FAILED" } }
+            summary { (one.case.id) ": " @if one.aside.is_some() { "put aside" } @else if one.passed { "passed" } @else { "FAILED" } }
             p { (one.case.why) " " small { "(" (one.case.source.join(", ")) ")" } }
             dl {
                 dt { "answers" } dd { (one.case.kind().word()) }
@@ -137,7 +147,7 @@ const fn class(mark: Mark) -> &'static str {
         Mark::Proven => "proven",
         Mark::Seen => "seen",
         Mark::Failed => "failed",
-        Mark::NotRun => "not-run",
+        Mark::NotRun | Mark::Aside => "not-run",
         Mark::NoCase => "no-case",
     }
 }

@@ -10,7 +10,7 @@ use super::contract_facts::ContractFact;
 use super::view::{RanCase, Row, View, presentable_fault};
 use super::{CATALOGUE, DISCLAIMER};
 use crate::cases::{Kind, Outcome};
-use crate::cells::Family;
+use crate::cells::{Family, Side};
 use crate::stage::{Exchange, ShownMessage};
 
 /// The version of the format; a reader of this one reads no other.
@@ -34,6 +34,7 @@ struct Root<'a> {
     families: BTreeMap<&'static str, BTreeMap<&'static str, Share>>,
     known: &'a BTreeMap<String, String>,
     exempt: &'a BTreeMap<String, String>,
+    aside: &'a BTreeMap<String, String>,
     stale: &'a [&'a str],
     gaps: &'a [String],
     cells: Vec<Cell<'a>>,
@@ -138,6 +139,7 @@ pub(super) fn json(view: &View<'_>) -> String {
         families: others.map(|family| (family.word(), of_family(family))).collect(),
         known: &view.known.entries,
         exempt: &view.exempt.entries,
+        aside: view.aside,
         stale: &view.stale,
         gaps: &view.gaps,
         cells: view.rows.iter().map(cell).collect(),
@@ -177,11 +179,14 @@ fn case<'a>(one: &'a RanCase<'a>) -> Case<'a> {
         expected: &one.expected,
         told: &one.told,
         outcome: one.outcome.as_ref(),
-        exchanges: one.exchanges.iter().map(exchange).collect(),
+        exchanges: one.exchanges.iter().map(|exchange| shown(one, exchange)).collect(),
     }
 }
 
-fn exchange(one: &Exchange) -> ShownExchange<'_> {
+fn shown<'a>(case: &RanCase<'_>, one: &'a Exchange) -> ShownExchange<'a> {
+    // Of the one under test: a client sends the requests, a receiver the answers.
+    let of_receiver = case.case.id.starts_with(Side::Outbound.word());
+    let faults = if of_receiver { &one.answer_faults } else { &one.request_faults };
     ShownExchange {
         operation: Some(one.operation.as_str()).filter(|operation| !operation.is_empty()),
         method: &one.shown.method,
@@ -191,7 +196,7 @@ fn exchange(one: &Exchange) -> ShownExchange<'_> {
         answer: message(&one.shown.answer),
         fault: one.fault.as_deref(),
         written: one.written,
-        faults: one.request_faults.iter().map(|fault| presentable_fault(fault)).collect(),
+        faults: faults.iter().map(|fault| presentable_fault(fault)).collect(),
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) fn junit(view: &View<'_>) -> Result<String, SerializeError> {
     }
     for case in &view.not_run {
         let mut status = TestCaseStatus::skipped();
-        status.set_message("planned, but not run");
+        let why = view.aside.get(&case.id).map_or("planned, but not run", String::as_str);
+        status.set_message(why);
         let mut skipped = TestCase::new(case.id.clone(), status);
         skipped.set_classname(case.cell());
         suite.add_test_case(skipped);
@@ -44,6 +45,9 @@ fn test_case(one: &RanCase<'_>, known: Option<&String>) -> TestCase {
     if let Some(reason) = known {
         status = TestCaseStatus::skipped();
         status.set_message(format!("known to fail: {reason}"));
+    } else if let Some(why) = one.aside {
+        status = TestCaseStatus::skipped();
+        status.set_message(why);
     } else if !one.passed {
         let faults: Vec<String> =
             one.faults().map(|(witness, fault)| format!("{witness}: {fault}")).collect();

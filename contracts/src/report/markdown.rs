@@ -31,6 +31,12 @@ pub(super) fn markdown(view: &View<'_>) -> String {
         let _ =
             writeln!(text, "\n{} more failed; the other reports have them all.", failed.len() - MOST_CASES);
     }
+    if !view.aside.is_empty() {
+        text.push_str("\n### Put aside\n\n");
+    }
+    for (case, why) in view.aside {
+        let _ = writeln!(text, "* {}: {}", escaped(case), escaped(why));
+    }
     if !view.gaps.is_empty() {
         text.push_str("\n### Gaps\n\n");
     }

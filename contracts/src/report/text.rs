@@ -25,7 +25,7 @@ impl Paint {
             Mark::Proven => "32",
             Mark::Seen => "33",
             Mark::Failed => "1;31",
-            Mark::NotRun => "2",
+            Mark::NotRun | Mark::Aside => "2",
             Mark::NoCase => "35",
         };
         match self {
@@ -45,7 +45,7 @@ pub(super) fn text(view: &View<'_>, paint: Paint) -> String {
             let _ = writeln!(text, "{name}");
             operation = name;
         }
-        let mark = paint.mark(row.mark, &format!("{:<8}", row.mark.word()));
+        let mark = paint.mark(row.mark, &format!("{:<9}", row.mark.word()));
         let of = format!("{} of {}", row.passed, row.cases.len());
         let natural = if row.natural > 0 { ", natural too" } else { "" };
         let _ = writeln!(text, "  {:<32} {mark} {of:<8} {}{natural}", row.shown(), row.cell.standing);
@@ -66,6 +66,12 @@ pub(super) fn text(view: &View<'_>, paint: Paint) -> String {
     }
     for gap in &view.gaps {
         let _ = writeln!(text, "\ngap: {gap}");
+    }
+    if !view.aside.is_empty() {
+        text.push('\n');
+    }
+    for (case, why) in view.aside {
+        let _ = writeln!(text, "aside: {case}: {why}");
     }
     text.push_str(&view.known.text("known to fail"));
     text.push_str(&view.exempt.text("exempt"));

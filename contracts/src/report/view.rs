@@ -23,6 +23,8 @@ pub(super) enum Mark {
     Failed,
     /// Not all of its cases were run, and none failed.
     NotRun,
+    /// Cases of it were put aside, and all others passed.
+    Aside,
     /// There is none.
     NoCase,
 }
@@ -34,6 +36,7 @@ impl Mark {
             Self::Seen => "seen",
             Self::Failed => "FAILED",
             Self::NotRun => "not run",
+            Self::Aside => "put aside",
             Self::NoCase => "no case",
         }
     }
@@ -54,7 +57,7 @@ pub struct Tally {
     pub seen: usize,
     /// A case failed.
     pub failed: usize,
-    /// A case was not run, and none failed.
+    /// A case was not run or put aside, and none failed.
     pub not_run: usize,
     /// There is no case.
     pub no_case: usize,
@@ -93,6 +96,8 @@ pub(super) struct RanCase<'a> {
     pub(super) exchanges: &'a [Exchange],
     pub(super) passed: bool,
     pub(super) proven: bool,
+    /// Why it says nothing of its cell.
+    pub(super) aside: Option<&'a str>,
     /// Each witness that was called, with its fault.
     pub(super) witnesses: Vec<(&'static str, Option<String>)>,
     pub(super) expected: String,
@@ -110,6 +115,8 @@ impl RanCase<'_> {
 pub(super) struct View<'a> {
     pub(super) client: &'a str,
     pub(super) witnesses: &'static [&'static str],
+    /// So many cases have no third witness.
+    pub(super) unseen: usize,
     pub(super) complete: bool,
     pub(super) partial: bool,
     pub(super) planned: usize,
@@ -119,6 +126,8 @@ pub(super) struct View<'a> {
     pub(super) rows: Vec<Row<'a>>,
     pub(super) cases: Vec<RanCase<'a>>,
     pub(super) not_run: Vec<&'a Case>,
+    /// What says nothing of its cell, whether it was run or not, with why.
+    pub(super) aside: &'a BTreeMap<String, String>,
     pub(super) gaps: Vec<String>,
     pub(super) known: &'a Waived,
     pub(super) exempt: &'a Waived,
@@ -127,15 +136,14 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn of(report: &'a Report) -> Self {
-        let kills = |case: &str| report.kills.as_ref().is_some_and(|kills| kills.kills(case));
         let known = report.kills.is_some();
-        let cases: Vec<RanCase<'a>> =
-            report.ran.iter().map(|ran| ran_case(ran, known.then(|| kills(&ran.case.id)))).collect();
+        let cases: Vec<RanCase<'a>> = report.ran.iter().map(|ran| ran_case(report, ran)).collect();
+        let counted = cases.iter().filter(|one| one.aside.is_none());
         let marks: BTreeMap<&str, (bool, bool)> =
-            cases.iter().map(|one| (one.case.id.as_str(), (one.passed, one.proven))).collect();
+            counted.map(|one| (one.case.id.as_str(), (one.passed, one.proven))).collect();
         let rows: Vec<Row<'a>> =
             report.matrix.rows().map(|(cell, ids)| row(report, cell, ids, &marks)).collect();
-        let ran: BTreeSet<&str> = marks.keys().copied().collect();
+        let ran: BTreeSet<&str> = cases.iter().map(|one| one.case.id.as_str()).collect();
         let passed = cases.iter().filter(|one| one.passed).count();
         Self {
             client: &report.client,
@@ -144,6 +152,7 @@ impl<'a> View<'a> {
             } else {
                 &["served", "reported", "behaved"]
             },
+            unseen: cases.iter().filter(|one| report.unseen.contains(&one.case.id)).count(),
             complete: report.complete(),
             partial: report.partial(),
             planned: report.planned.len(),
@@ -153,6 +162,7 @@ impl<'a> View<'a> {
             not_run: report.planned.iter().filter(|case| !ran.contains(case.id.as_str())).collect(),
             rows,
             cases,
+            aside: &report.aside,
             gaps: report.gaps().iter().map(ToString::to_string).collect(),
             known: &report.known,
             exempt: &report.exempt,
@@ -191,6 +201,12 @@ impl<'a> View<'a> {
             // Writing to a String does not fail, here and below.
             let _ = write!(text, "; D1 answered {natural} by itself (natural)");
         }
+        if self.unseen > 0 {
+            let _ = write!(text, "; {} without the third, behaved: nothing of them is proven", self.unseen);
+        }
+        if !self.aside.is_empty() {
+            let _ = write!(text, "; {} put aside, whose cells are not covered", self.aside.len());
+        }
         if !self.known.entries.is_empty() {
             let _ = write!(text, "; {} of the failures are known", self.known.entries.len());
         }
@@ -223,7 +239,8 @@ fn row<'a>(
     } else if passed < found.len() {
         Mark::Failed
     } else if found.len() < cases.len() {
-        Mark::NotRun
+        let aside = cases.iter().filter(|case| report.aside.contains_key(*case)).count();
+        if found.len() + aside < cases.len() { Mark::NotRun } else { Mark::Aside }
     } else if found.iter().all(|(_, proven)| *proven) {
         Mark::Proven
     } else {
@@ -245,35 +262,40 @@ fn tallies(rows: &[Row<'_>]) -> Vec<Tally> {
             Mark::Proven => &mut tally.proven,
             Mark::Seen => &mut tally.seen,
             Mark::Failed => &mut tally.failed,
-            Mark::NotRun => &mut tally.not_run,
+            Mark::NotRun | Mark::Aside => &mut tally.not_run,
             Mark::NoCase => &mut tally.no_case,
         } += 1;
     }
     found.into_values().collect()
 }
 
-/// A case as it is shown; `kills` is what the fourth witness says, if it was called.
-fn ran_case(ran: &Ran, kills: Option<bool>) -> RanCase<'_> {
+/// A case as it is shown.
+fn ran_case<'a>(report: &'a Report, ran: &'a Ran) -> RanCase<'a> {
+    let id = &ran.case.id;
+    // What the fourth witness says, if it was called.
+    let kills = report.kills.as_ref().map(|kills| kills.contains(id));
+    let (aside, words) = (report.aside.get(id).map(String::as_str), report.words.get(id));
     let fault = |one: &Result<(), String>| one.as_ref().err().map(|fault| presentable_fault(fault));
     let verdict = &ran.verdict;
-    let mut witnesses = vec![
-        ("served", fault(&verdict.served)),
-        ("reported", fault(&verdict.reported)),
-        ("behaved", fault(&verdict.behaved)),
-    ];
+    let mut witnesses = vec![("served", fault(&verdict.served)), ("reported", fault(&verdict.reported))];
+    let seen = !report.unseen.contains(id);
+    if seen || verdict.behaved.is_err() {
+        witnesses.push(("behaved", fault(&verdict.behaved)));
+    }
     // Of a case that fails, the fourth witness has nothing to say.
     if let Some(kills) = kills.filter(|_| verdict.passed()) {
-        let fault = "no broken client but blunt ones fails this case".to_owned();
+        let fault = "nothing that is broken on purpose fails this case, but for blunt faults".to_owned();
         witnesses.push(("killed", (!kills).then_some(fault)));
     }
     RanCase {
         case: &ran.case,
         exchanges: &ran.exchanges,
         passed: verdict.passed(),
-        proven: verdict.passed() && kills == Some(true),
+        proven: verdict.passed() && kills == Some(true) && aside.is_none() && seen,
+        aside,
         witnesses,
-        expected: expected(&ran.case),
-        told: told(ran),
+        expected: words.map_or_else(|| expected(&ran.case), |words| words.expected.clone()),
+        told: words.map_or_else(|| told(ran), |words| presentable_fault(&words.told)),
         outcome: ran.told.as_ref().map(|told| told.outcome.presentable()),
     }
 }

@@ -207,7 +207,10 @@ impl Script {
     pub(super) fn note_stray(&self) {
         let fault = "connection: expected none to another address than D1's; a redirection was followed";
         let request_faults = vec![fault.to_owned()];
-        self.note(&mut self.lock(), Exchange { request_faults, ..Exchange::nothing() }, 0);
+        let mut passed = self.lock();
+        if passed.exchanges.len() < EXCHANGES {
+            self.note(&mut passed, Exchange { request_faults, ..Exchange::nothing() }, 0);
+        }
     }
 
     /// A client that does not offer what the case is about.

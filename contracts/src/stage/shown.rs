@@ -105,13 +105,13 @@ pub struct ShownMessage {
 
 /// What a client can have from the contract or from the suite, and what is therefore no secret of its own.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(crate) struct Known {
     members: BTreeSet<String>,
     values: BTreeSet<String>,
 }
 
 impl Known {
-    pub(super) fn of(document: &Document) -> Self {
+    pub(crate) fn of(document: &Document) -> Self {
         let values = [MERCHANT_ID, MERCHANT_NAME, TOKEN_ID].map(str::to_owned);
         let mut known = Self { members: BTreeSet::new(), values: values.into() };
         known.gather(document.root());
@@ -148,10 +148,7 @@ impl Known {
             path: operation
                 .map(|one| format!("{}{}", one.base_path(), one.path_template()))
                 .unwrap_or_default(),
-            request: ShownMessage {
-                headers: request.headers.iter().map(|(name, value)| request_header(name, value)).collect(),
-                body: shown_body(&request.body, |_, text, place| self.of_client(text, place)),
-            },
+            request: self.foreign(&request.headers, &request.body),
             answer: ShownMessage {
                 headers: headers.iter().map(|(name, value)| answer_header(name, value)).collect(),
                 body: shown_body(body, of_script),
@@ -175,13 +172,31 @@ impl Known {
         shown
     }
 
-    /// A name or a text of a client.
-    fn of_client(&self, text: &str, place: Place) -> Option<String> {
+    /// A message of whoever is under test.
+    pub(crate) fn foreign(&self, headers: &[(String, String)], body: &[u8]) -> ShownMessage {
+        ShownMessage {
+            headers: headers.iter().map(|(name, value)| foreign_header(name, value)).collect(),
+            body: shown_body(body, |_, text, place| self.of_foreigner(text, place)),
+        }
+    }
+
+    /// A name or a text of whoever is under test.
+    fn of_foreigner(&self, text: &str, place: Place) -> Option<String> {
         let known = match place {
             Place::Name => &self.members,
             Place::Value => &self.values,
         };
         (text.is_empty() || known.contains(text)).then(|| text.to_owned())
+    }
+}
+
+impl ShownMessage {
+    /// A request of the suite's own to a receiver. Its headers hold secrets: they are shown as those of a client.
+    pub(crate) fn of_suite(headers: &[(String, String)], body: &[u8]) -> Self {
+        Self {
+            headers: headers.iter().map(|(name, value)| foreign_header(name, value)).collect(),
+            body: shown_body(body, of_script),
+        }
     }
 }
 
@@ -220,7 +235,7 @@ fn not_shown(value: &str) -> String {
     format!("({} characters)", value.chars().count())
 }
 
-fn request_header(name: &str, value: &str) -> (String, String) {
+fn foreign_header(name: &str, value: &str) -> (String, String) {
     let Some(name) = HEADERS.into_iter().find(|known| *known == name) else {
         return ("(another header)".to_owned(), not_shown(value));
     };

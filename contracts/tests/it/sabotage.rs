@@ -20,7 +20,7 @@ fn cases() -> Vec<Case> {
 
 fn matrix(breaks: &[Break], red: &[(Option<Break>, &str)]) -> KillMatrix {
     let red = red.iter().map(|(one, case)| (*one, (*case).to_owned(), "reported: x".to_owned()));
-    KillMatrix::new(breaks, &cases(), red)
+    KillMatrix::new(breaks, [FIRST, SECOND], red)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_cell_is_proven_by_four_witnesses_and_only_seen_by_three() {
         &[Break::AlwaysOk, Break::StatusOnly],
         &[(Some(Break::StatusOnly), FIRST), (Some(Break::AlwaysOk), SECOND)],
     );
-    let four = report().with_kills(kills);
+    let four = report().with_kills(&kills);
     assert_eq!(of_documented(&four), (2, 1));
     let json = json(&four);
     assert_eq!(json["witnesses"], serde_json::json!(["served", "reported", "behaved", "killed"]));

@@ -1,7 +1,6 @@
 //! `d1sim contract`: what the contract holds, and the suite that proves what a client makes of it.
 
 mod d1_side;
-mod forge;
 mod journal;
 mod natural;
 mod own_client;
@@ -16,15 +15,16 @@ mod shim;
 mod stage;
 mod waivers;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Aside, CASE_SCHEMA, Case, CaseError, Catalogue, FileError, GOOD_SCHEMA, Kind, Matrix, Now, REPORT_SCHEMA,
-    ReceiverCase, Report, RunError, Side, Stage, Subject, TRANSPORT_SCHEMA, documented_cells, inbound,
-    outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Flaw, GOOD_SCHEMA, JweKey, KillMatrix, Kind, Matrix,
+    Now, REPORT_SCHEMA, ReceiverCase, Report, RunError, Side, Stage, Subject, TRANSPORT_SCHEMA,
+    documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -124,28 +124,44 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let world = pretend_world()?;
     let d1 = natural_d1(world.path())?;
     let stage = stage(world.path(), &d1, catalogue)?;
-    let Played { client, ran, aside, mut ended } = match &args.exec {
+    let (aside, Played { client, ran, ended }) = match &args.exec {
         Some(command) => shim::run(world.path(), &stage, command, &planned)?,
-        None => run_own(world.path(), &stage, &planned)?,
+        None => (BTreeMap::new(), run_own(world.path(), &stage, &planned)?),
     };
     if aside.len() == planned.len() {
         let error = "no case could be run: each needs what this client has not".into();
         return Err(Failure { exit: Exit::NothingRan, error });
     }
-    let shown = planned.iter().filter(|case| aside.iter().all(|(id, _)| *id != case.id)).cloned().collect();
     let contract = inbound().map_err(Failure::internal)?;
-    let known = known.judge(catalogue, &ran)?;
-    let mut report = Report::new(&client, matrix, shown, ran)
+    let ids = catalogue.cases().iter().map(|case| case.id.as_str());
+    let known = known.judge(ids, ran.iter().map(|ran| (ran.case.id.as_str(), ran.verdict.passed())))?;
+    let report = Report::new(&client, matrix, planned.clone(), ran)
+        .with_aside(aside)
         .with_contract(Side::Inbound, contract)
         .with_waived(known, exempt);
+    let kills = || sabotage::kills(world.path(), &stage, &planned);
+    conclude(report, args, reports, whole, ended, kills, || journal::judge_run(&d1))
+}
+
+/// Calls the fourth witness if it is asked for, writes the reports of a run, judges what D1 answered by itself in it
+/// (`answers`), and ends as it did. Of a part of the cases
+/// neither cells without a case nor broken ones that live are a fault.
+fn conclude<F: Flaw>(
+    mut report: Report,
+    args: &Run,
+    reports: Reports,
+    whole: bool,
+    mut ended: Result<(), Failure>,
+    kills: impl FnOnce() -> Result<KillMatrix<F>, Failure>,
+    answers: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut witness = Ok(());
     if args.kills && ended.is_ok() {
-        match sabotage::kills(world.path(), &stage, &planned) {
+        match kills() {
             Ok(kills) => {
-                // A part of the cases lets many a broken client live, which is no fault.
                 witness = if whole { sabotage::judge(&kills) } else { Ok(()) };
                 print(&kills.summary());
-                report = report.with_kills(kills);
+                report = report.with_kills(&kills);
             }
             Err(failure) => ended = Err(failure),
         }
@@ -154,8 +170,7 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
         report = report.interrupted();
     }
     print(&report.text(paint(args.color)));
-    print_aside(&aside, planned.len());
-    let answered = journal::judge_run(&d1);
+    let answered = answers();
     reports.write(&report)?;
     ended?;
     let failed = report.unexpected().count();
@@ -165,18 +180,8 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     }
     answered?;
     waivers::gate(report.stale().count())?;
-    gate(if whole { gaps.len() } else { 0 })?;
+    gate(if whole { report.gaps().len() } else { 0 })?;
     witness
-}
-
-/// Names what was not run: nobody is to take its cells for seen.
-fn print_aside(aside: &Aside, planned: usize) {
-    for (case, why) in aside {
-        print(&format!("aside: {case}: {why}"));
-    }
-    if !aside.is_empty() {
-        print(&format!("{} of {planned} cases put aside: their cells are still to be seen", aside.len()));
-    }
 }
 
 fn nothing_to_run(filter: &str) -> Failure {
@@ -222,7 +227,7 @@ fn run_own(world: &Path, stage: &Stage, cases: &[Case]) -> Result<Played, Failur
     let note = |one: &_| progress.note(one);
     let run = async { run_cases(stage, cases, &subject, AT_ONCE, &note).await.map_err(harness) };
     let ended = runtime.block_on(unless_interrupted(run));
-    Ok(progress.played(name, Aside::new(), ended))
+    Ok(progress.played(name, ended))
 }
 
 fn harness(error: RunError) -> Failure {
@@ -266,6 +271,12 @@ fn now() -> Now {
         let since = u64::try_from(clock.now_ms()).unwrap_or_default();
         SystemTime::UNIX_EPOCH + Duration::from_millis(since)
     })
+}
+
+/// A key of a sandbox folder.
+fn jwe_key(folder: &Path, name: &str) -> Result<JweKey, Box<dyn std::error::Error + Send + Sync>> {
+    JweKey::from_jwk(&file(folder, name)?)
+        .map_err(|fault| format!("{}: {fault}", folder.join(name).display()).into())
 }
 
 /// Where a sandbox folder's file is.

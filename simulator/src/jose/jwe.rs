@@ -46,15 +46,6 @@ pub(crate) fn seal(plaintext: &[u8], to: &PublicKey) -> Result<String, NoRandomn
 
 /// Opens a JWE that was sealed toward `own`. The header is judged before any key is used.
 pub(crate) fn open(jwe: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Why> {
-    open_within(jwe, own, LONGEST_PLAINTEXT)
-}
-
-/// The same with another bound for the plaintext, in bytes.
-pub(crate) fn open_within(
-    jwe: &str,
-    own: &OwnKey,
-    longest_plaintext: usize,
-) -> Result<Zeroizing<Vec<u8>>, Why> {
     if jwe.len() > LONGEST {
         return Err(why("JWE length", format!("at most {LONGEST} characters"), jwe.len().to_string()));
     }
@@ -76,10 +67,10 @@ pub(crate) fn open_within(
     if tag.len() != TAG {
         return Err(why("JWE tag", "16 bytes", format!("{} bytes", tag.len())));
     }
-    if sealed.len() > longest_plaintext {
+    if sealed.len() > LONGEST_PLAINTEXT {
         return Err(why(
             "JWE plaintext",
-            format!("at most {longest_plaintext} bytes"),
+            format!("at most {LONGEST_PLAINTEXT} bytes"),
             format!("{} bytes", sealed.len()),
         ));
     }
@@ -130,17 +121,11 @@ fn judge_header(text: &str, own_kid: &str) -> Result<[u8; 65], Why> {
 }
 
 fn agreed_key(own: &PrivateKey, theirs: impl TryInto<ParsedPublicKey>) -> Option<LessSafeKey> {
-    let key = agreed::<32>(own, theirs, "A256GCM")?;
-    UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).ok()
-}
-
-/// The key of `N` bytes that both sides of a direct key agreement have for an `enc`.
-pub(crate) fn agreed<const N: usize>(
-    own: &PrivateKey,
-    theirs: impl TryInto<ParsedPublicKey>,
-    enc: &str,
-) -> Option<Zeroizing<[u8; N]>> {
-    agreement::agree(own, theirs, (), |secret| derive(enc, secret, [b"", b""]).ok_or(())).ok()
+    agreement::agree(own, theirs, (), |secret| {
+        let key = derive::<32>("A256GCM", secret, [b"", b""]).ok_or(())?;
+        UnboundKey::new(&AES_256_GCM, &*key).map(LessSafeKey::new).map_err(|_| ())
+    })
+    .ok()
 }
 
 /// Concat KDF of RFC 7518, 4.6.2 for a key of `N` bytes. Toward D1 the party information, `apu` and `apv`, is empty.

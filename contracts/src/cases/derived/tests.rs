@@ -20,9 +20,10 @@ fn faults() -> BTreeMap<String, Vec<String>> {
     for case in derived_cases(&contract, &good) {
         let turn = &case.answers[0];
         let plaintexts = std::cell::RefCell::new(Vec::new());
-        let seal = |plaintext: &str| {
-            plaintexts.borrow_mut().push(plaintext.to_owned());
-            Ok(like_a_jwe(plaintext))
+        let seal = |plaintext: String| {
+            let jwe = like_a_jwe(&plaintext);
+            plaintexts.borrow_mut().push(plaintext);
+            Some(jwe)
         };
         let filling = Filling { number: 1, seal: &seal };
         let body = filling.written(turn.body.as_ref().expect("a body"));

@@ -6,15 +6,18 @@ use serde_json::Value;
 
 use super::Script;
 use crate::cases::{Fault, Turn};
+use crate::jwe::{Care, Forgery};
 use crate::stage::body::Filling;
 use crate::stage::http::Request;
 
 impl Script {
     pub(super) fn body(&self, turn: &Turn, number: usize) -> Option<Vec<u8>> {
         let body = turn.body.as_ref()?;
-        let seal = |plaintext: &str| match turn.fault {
-            Some(Fault::Sealed(disguise)) => (self.stage.forge)(plaintext, disguise),
-            _ => (self.stage.seal)(plaintext),
+        let seal = |plaintext: String| {
+            self.stage.gateway.seal(&match turn.fault {
+                Some(Fault::Sealed(disguise)) => Forgery::disguised(plaintext, disguise),
+                _ => Forgery::none(plaintext),
+            })
         };
         Some(Filling { number, seal: &seal }.written(body).into_bytes())
     }
@@ -28,7 +31,7 @@ impl Script {
         if operation == "createToken" {
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let jwe = body.get("encryptedData").and_then(Value::as_str).unwrap_or_default();
-            match (self.stage.open)(jwe) {
+            match self.stage.own.open(jwe, Care::Whole) {
                 Some(card) => {
                     faults
                         .extend(contract.judge_plaintext("CardCredentials", &card).err().unwrap_or_default());

@@ -11,6 +11,7 @@ use super::super::delivery::{Step, Then};
 use super::super::http::{self, Request};
 use super::{EXCHANGES, Reply, Script};
 use crate::broken::wire::{Line, Reply as Answer};
+use crate::jwe::Care;
 use crate::natural::{ByItself, Settled};
 use crate::operation::Operation;
 
@@ -101,5 +102,5 @@ fn bytes_of(request: &Request) -> Vec<u8> {
 /// What is sealed toward the gateway in an answer.
 fn opened(settled: &Settled, body: &[u8]) -> Option<Vec<u8>> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    (settled.open)(body.get("encryptedData")?.as_str()?)
+    settled.key.open(body.get("encryptedData")?.as_str()?, Care::Whole)
 }

@@ -6,7 +6,8 @@ use d1_contracts::{DISCLAIMER, Report, ReportedOutcome};
 use serde_json::Value;
 
 use super::made::{
-    FAILS, STARTED, WAITS, case, cases, cells, failed, formats, good, mixed, refused, report, told,
+    ANOTHER, FAILS, NEEDS, STARTED, WAITS, case, cases, cells, failed, formats, good, mixed, put_aside,
+    refused, report, told,
 };
 
 const PAN: &str = "9999990000000014";
@@ -199,6 +200,31 @@ fn the_archive_has_what_har_1_2_wants() {
         let matched = contract.operation("POST", &path).expect("an operation");
         assert_eq!(matched.operation.id(), "createToken");
     }
+}
+
+#[test]
+fn what_is_put_aside_is_told_from_what_is_covered_in_every_format() {
+    let report = put_aside();
+    for (format, text) in formats(&report) {
+        for (case, why) in [(WAITS, NEEDS), (FAILS, ANOTHER)] {
+            let named = text.contains(case) && text.contains(why);
+            assert!(named || format == "HAR", "{format}: {case}: {text}");
+        }
+        assert!(
+            text.contains("3 of 4 cases run, 3 passed, 0 failed; witnesses")
+                || ["JSON", "JUnit"].contains(&format),
+            "{format}: {text}"
+        );
+        assert!(
+            text.contains("2 put aside, whose cells are not covered") || ["JSON", "JUnit"].contains(&format),
+            "{format}: {text}"
+        );
+    }
+    let junit = report.junit().expect("XML");
+    assert!(junit.contains("skipped=\"2\""), "{junit}");
+    assert_eq!(junit.matches(&format!("<skipped message=\"{ANOTHER}\"/>")).count(), 1, "{junit}");
+    let text = report.text(d1_contracts::Paint::Plain);
+    assert!(text.contains("403 FORBIDDEN                    put aside 0 of 1"), "{text}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use d1_contracts::{REPORT_SCHEMA, Report};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::made::{cases, cells, good, mixed, passed, report};
+use super::made::{ANOTHER, FAILS, NEEDS, WAITS, cases, cells, good, mixed, passed, put_aside, report};
 
 fn schema() -> Validator {
     let schema: Value = serde_json::from_str(REPORT_SCHEMA).expect("JSON");
@@ -38,6 +38,28 @@ fn reports_of_good_failed_and_partial_runs_are_as_the_schema_has_it() {
     assert_eq!(facts(&partial()), json!([false, true, 4, 1, 1, 0]));
     // All was run, and then the fourth witness was cut short.
     assert_eq!(facts(&good().interrupted()), json!([false, true, 4, 4, 4, 0]));
+}
+
+#[test]
+fn what_is_put_aside_is_named_with_its_reason_covers_no_cell_and_is_no_part_that_is_missing() {
+    let value = json(&put_aside());
+    assert_eq!(faults(&value), Vec::<String>::new());
+    let of = |name: &str| value[name].clone();
+    assert_eq!(
+        json!([of("complete"), of("partial"), of("planned"), of("ran"), of("passed"), of("failed")]),
+        json!([false, false, 4, 3, 3, 0])
+    );
+    assert_eq!(value["aside"], json!({WAITS: NEEDS, FAILS: ANOTHER}));
+    assert_eq!(value["notRun"], json!([WAITS]));
+    let marks: Vec<&str> =
+        value["cells"].as_array().expect("cells").iter().filter_map(|cell| cell["mark"].as_str()).collect();
+    assert_eq!(marks, ["put aside", "put aside", "seen", "seen"]);
+    let case =
+        value["cases"].as_array().expect("cases").iter().find(|case| case["id"] == FAILS).expect("a case");
+    assert_eq!(
+        json!([case["expected"], case["told"]]),
+        json!(["step 1: 204", "step 1: a refused handshake"])
+    );
 }
 
 #[test]

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    Case, GoodAnswers, Kind, Limits, Ran, ReportedOutcome, Shim, ShimCommand, ShimFiles, Stage, StageTls,
-    built_in_cases, inbound,
+    Case, GoodAnswers, JweKey, Kind, Limits, Ran, ReportedOutcome, Shim, ShimCommand, ShimFiles, Stage,
+    StageTls, built_in_cases, inbound,
 };
 use rustls::ServerConfig;
 use rustls::server::ResolvesServerCertUsingSni;
 use tempfile::TempDir;
 
 const OK: &str = r#"ok() { printf '{"told":{"id":%s,"outcome":"ok","retryable":"never","ambiguous":false,"waited_ms":9999}}\n' $id; }"#;
+
+/// The public key of RFC 7518, appendix C.
+const RFC7518_BOB: &str = r#"{"kty":"EC","crv":"P-256","kid":"bob","x":"weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ","y":"e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck"}"#;
 
 /// A shim in a folder of its own, where it notes each start and all that it hears.
 pub(crate) struct Fake {
@@ -133,15 +136,14 @@ pub(crate) fn stage() -> Stage {
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let no_certificate = Arc::new(ResolvesServerCertUsingSni::new());
     let tls = builder.expect("versions").with_no_client_auth().with_cert_resolver(no_certificate);
-    let sealed = |_: &str| Ok("sealed".to_owned());
+    let key = JweKey::from_jwk(RFC7518_BOB).expect("a key");
     let good = GoodAnswers::built_in().expect("good answers");
     Stage::new(
         inbound().expect("the contract"),
         good,
         StageTls { good: Arc::new(tls), bad: BTreeMap::new() },
-        Arc::new(sealed),
-        Arc::new(|_: &str, _| Ok("sealed".to_owned())),
-        Arc::new(|_: &str| None),
+        key.clone(),
+        key,
         Arc::new(|| SystemTime::UNIX_EPOCH),
     )
 }

@@ -105,7 +105,7 @@ pub(in crate::cli) struct Run {
     #[arg(long, value_name = "COMMAND")]
     pub(in crate::cli) exec: Option<d1_contracts::ShimCommand>,
     /// Play D1's side of notifications instead, against the receiver of this project (self) or the one at this URL
-    #[arg(long, value_name = "self|URL", conflicts_with_all = ["exec", "kills", "known_failing", "exempt"])]
+    #[arg(long, value_name = "self|URL", conflicts_with = "exec")]
     pub(in crate::cli) receiver: Option<ReceiverTarget>,
     /// The sandbox folder whose certificates and keys D1 shows to that receiver; with the client credentials of its
     /// sandbox.yaml (gateways[0].receiver.oauth), if there are some
@@ -121,7 +121,7 @@ pub(in crate::cli) struct Run {
     /// Run only the cases whose id contains this
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) filter: Option<String>,
-    /// Also run the cases against every broken client, so that a cell can be proven, not only seen. Takes a while
+    /// Also run the cases against every broken client (or receiver), so that a cell can be proven, not only seen. Takes a while
     #[arg(long)]
     pub(in crate::cli) kills: bool,
     /// Cases that are known to fail: a YAML list of {pattern, reason, until}, with * for any letters of an id; exit code 5

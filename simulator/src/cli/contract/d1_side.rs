@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use d1_contracts::{Certificates, D1Props, GatewayKey, ReceiverCredentials, ReceiverProps, outbound};
+use d1_contracts::{Certificates, D1Props, ReceiverCredentials, ReceiverProps, outbound};
 use d1_fixtures::{Authority, LeafSpec, Minted};
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::Duration;
 
 use super::super::folder::SandboxFolder;
-use super::file;
+use super::{file, jwe_key};
 use crate::tls::{roots, server_config};
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -30,7 +30,16 @@ pub fn receiver_d1_props(folder: &Path, seed: u64) -> Result<D1Props, Fault> {
     let gateway_id = sandbox.gateway(None).map_err(|failure| failure.error)?;
     let configured = sandbox.config.first_receiver();
     let credentials = configured.and_then(|receiver| receiver.oauth.as_ref()).map(|oauth| {
-        ReceiverCredentials { id: oauth.client_id.clone(), secret: oauth.client_secret.to_string() }
+        let token_url = oauth.token_url.as_str();
+        let parsed = token_url
+            .parse()
+            .map_err(|fault| format!("gateways[0].receiver.oauth.tokenUrl: {token_url}: {fault}"))?;
+        Ok::<_, Fault>(ReceiverCredentials {
+            id: oauth.client_id.clone(),
+            secret: oauth.client_secret.to_string(),
+            token_url: Some(parsed),
+            scope: oauth.scope.clone(),
+        })
     });
     let authority = match configured {
         Some(receiver) => receiver.authority.clone(),
@@ -40,8 +49,8 @@ pub fn receiver_d1_props(folder: &Path, seed: u64) -> Result<D1Props, Fault> {
         contract: outbound()?,
         gateway_id,
         certificates: certificates(folder, &authority)?,
-        key: GatewayKey::from_jwk(&file(folder, "gateway/jwe.jwk")?)?,
-        credentials,
+        key: jwe_key(folder, "gateway/jwe.jwk")?,
+        credentials: credentials.transpose()?,
         seed,
     })
 }
@@ -52,7 +61,8 @@ pub fn receiver_d1_props(folder: &Path, seed: u64) -> Result<D1Props, Fault> {
 /// As [`receiver_d1_props`].
 pub fn own_d1_props(folder: &Path) -> Result<D1Props, Fault> {
     let (id, secret) = (CREDENTIALS.0.to_owned(), CREDENTIALS.1.to_owned());
-    Ok(D1Props { credentials: Some(ReceiverCredentials { id, secret }), ..receiver_d1_props(folder, 0)? })
+    let credentials = Some(ReceiverCredentials { id, secret, token_url: None, scope: None });
+    Ok(D1Props { credentials, ..receiver_d1_props(folder, 0)? })
 }
 
 /// What the suite's broken receivers need, from a sandbox folder.

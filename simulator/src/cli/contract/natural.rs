@@ -118,7 +118,7 @@ impl Shared {
             _ => (Arc::clone(&ordinary), always(ordinary.authority())),
         };
         let arguments = arguments(&home, given).await?;
-        Ok(Settled { arguments, way, tls: home.tls(), open: home.open() })
+        Ok(Settled { arguments, way, tls: home.tls(), key: home.key() })
     }
 
     async fn of_clock(&self, clock: GivenClock) -> Which {

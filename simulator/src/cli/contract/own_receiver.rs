@@ -5,12 +5,13 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use d1_client::receiver::{
     BoxFuture as ClientFuture, ClientCredentials, Freshness, HandlerError, ListenerLimits, MemoryStore,
     Notification, NotificationHandler, Receiver, StoreError, TokenKey, TokenRecord, TokenStore, serve,
 };
-use d1_client::{GatewayId, MerchantId, OwnKey, TlsIdentity, TokenId, TokenState, TrustedRoots};
+use d1_client::{Clock, GatewayId, MerchantId, OwnKey, TlsIdentity, TokenId, TokenState, TrustedRoots};
 use d1_contracts::{BoxFuture, Observer, Probed, ReceiverUrl, State, TokenRef};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -18,11 +19,16 @@ use tokio::task::JoinSet;
 use super::d1_side::CREDENTIALS;
 use super::file;
 
+/// A bearer of the client crate's receiver is not good for longer.
+const BEARERS_LIFE: Duration = Duration::from_secs(900);
+
 /// The receiver of the client crate with the papers of a sandbox folder. Dropping it ends it.
 pub struct OwnReceiver {
     url: ReceiverUrl,
     store: Arc<Fickle>,
     handed_on: Arc<HandedOn>,
+    /// By which its bearers end.
+    clock: Clock,
     _serving: JoinSet<()>,
 }
 
@@ -45,10 +51,12 @@ impl OwnReceiver {
     pub async fn start(folder: &Path) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let text = |name: &str| file(folder, name);
         let (store, handed_on) = (Arc::new(Fickle::default()), Arc::new(HandedOn::default()));
+        let clock = Clock::manual(SystemTime::UNIX_EPOCH);
         let gateway = GatewayId::new("MGW_000001")?;
         let key = OwnKey::from_jwk(text("gateway/jwe.jwk")?.as_bytes())?;
         let router = Receiver::new(gateway, key, Arc::clone(&handed_on) as Arc<dyn NotificationHandler>)
             .store(Arc::clone(&store) as Arc<dyn TokenStore>)
+            .clock(clock.clone())
             .client_credentials(ClientCredentials::new(CREDENTIALS.0, CREDENTIALS.1)?)
             .router();
         let (certificate, key) = (text("receiver/server.pem")?, text("receiver/server.key")?);
@@ -62,7 +70,7 @@ impl OwnReceiver {
             // One that cannot serve is found out by the first case.
             let _ = serve(listener, identity, callers, router, limits, std::future::pending()).await;
         });
-        Ok(Self { url, store, handed_on, _serving: serving })
+        Ok(Self { url, store, handed_on, clock, _serving: serving })
     }
 
     /// Where it listens.
@@ -86,7 +94,10 @@ impl Observer for OwnReceiver {
 
     fn enter(&self, state: Option<State>) -> BoxFuture<'_, bool> {
         self.store.fails.store(state == Some(State::StoreFails), Ordering::SeqCst);
-        Box::pin(async move { matches!(state, None | Some(State::StoreFails)) })
+        if state == Some(State::BearersEnded) {
+            self.clock.advance(BEARERS_LIFE);
+        }
+        Box::pin(async move { matches!(state, None | Some(State::StoreFails | State::BearersEnded)) })
     }
 }
 

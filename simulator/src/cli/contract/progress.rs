@@ -4,31 +4,29 @@ use std::future::Future;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 
-use d1_contracts::{Aside, Ran};
+use d1_contracts::Ran;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::exit::{Exit, Failure};
 
 /// What a run has come to.
-pub(super) struct Played {
+pub(super) struct Played<T = Ran> {
     /// What the client calls itself.
     pub(super) client: String,
     /// What was run, all of it or what there was until the run broke off.
-    pub(super) ran: Vec<Ran>,
-    /// The cases that the client cannot be shown, each with why.
-    pub(super) aside: Aside,
+    pub(super) ran: Vec<T>,
     /// Whether it came to its end.
     pub(super) ended: Result<(), Failure>,
 }
 
 /// How far a run is: a bar on stderr if that is a terminal.
-pub(super) struct Progress {
+pub(super) struct Progress<T = Ran> {
     bar: ProgressBar,
-    done: Mutex<Vec<Ran>>,
+    done: Mutex<Vec<T>>,
 }
 
-impl Progress {
+impl<T: Clone> Progress<T> {
     pub(super) fn of(planned: usize) -> Self {
         let seen = std::io::stderr().is_terminal();
         let target = if seen { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -36,19 +34,19 @@ impl Progress {
         Self { bar, done: Mutex::default() }
     }
 
-    pub(super) fn note(&self, ran: &Ran) {
+    pub(super) fn note(&self, ran: &T) {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).push(ran.clone());
         self.bar.inc(1);
     }
 
     /// The whole run if it came to its end, otherwise what was noted.
-    pub(super) fn played(self, client: String, aside: Aside, ended: Result<Vec<Ran>, Failure>) -> Played {
+    pub(super) fn played(self, client: String, ended: Result<Vec<T>, Failure>) -> Played<T> {
         self.bar.finish_and_clear();
         match ended {
-            Ok(ran) => Played { client, ran, aside, ended: Ok(()) },
+            Ok(ran) => Played { client, ran, ended: Ok(()) },
             Err(failure) => {
                 let ran = self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Played { client, ran, aside, ended: Err(failure) }
+                Played { client, ran, ended: Err(failure) }
             }
         }
     }

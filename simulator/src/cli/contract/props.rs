@@ -14,9 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::folder::SandboxFolder;
 use super::super::jose::assertion;
-use super::{file, forge};
+use super::{file, jwe_key};
 use crate::clock::{Clock, ClockMode};
-use crate::jose::{OwnKey, PublicKey, Use, open_within, seal};
 use crate::tls::roots;
 
 /// How long an assertion is good for: it is used at once.
@@ -27,29 +26,21 @@ const LIFE: Duration = Duration::from_secs(300);
 /// # Errors
 /// A file of the folder that is not there or not what its name says.
 pub fn contract_props(folder: &Path) -> Result<Props, Box<dyn Error + Send + Sync>> {
-    let text = |name: &str| file(folder, name);
     let sandbox = SandboxFolder::open(folder).map_err(|failure| failure.error)?;
     let gateway_id = sandbox.gateway(None).map_err(|failure| failure.error)?;
-    let d1 = PublicKey::read(&text("d1/jwe.jwk")?, Use::Encryption)?;
-    let own = Arc::new(OwnKey::read(&text("gateway/jwe.jwk")?)?);
-    let (untagged, trusting) = (Arc::clone(&own), Arc::clone(&own));
     let (tls, trust) = tls(folder)?;
     let (clock, gateway) = (Clock::new(ClockMode::Real), gateway_id.clone());
     let sign = move || {
         let made = assertion(&sandbox, &gateway, LIFE, clock.now().at);
         made.map_err(|failure| failure.error.to_string())
     };
-    let sealed = move |plaintext: &str| seal(plaintext.as_bytes(), &d1).map_err(|fault| fault.to_string());
-    let opened = move |jwe: &str| open_within(jwe, &own, jwe.len()).ok().map(|plaintext| plaintext.to_vec());
     Ok(Props {
         gateway_id,
         tls,
         trust,
         sign: Arc::new(sign),
-        seal: Arc::new(sealed),
-        open: Arc::new(opened),
-        open_without_tag: Arc::new(move |jwe| forge::opened_without_tag(jwe, &untagged)),
-        open_as_told: Arc::new(move |jwe| forge::opened_as_told(jwe, &trusting)),
+        d1_key: jwe_key(folder, "d1/jwe.jwk")?,
+        key: jwe_key(folder, "gateway/jwe.jwk")?,
         now: super::now(),
     })
 }

@@ -1,11 +1,12 @@
 //! `d1sim contract run --receiver`: D1's side of notifications, played against a receiver.
 
+use std::fs::File;
 use std::path::Path;
 
 use d1_contracts::{
-    CaseError, D1Side, FileError, NotRun, Observer, ProbeCommand, ReceiverCase, ReceiverKills, ReceiverRan,
-    ReceiverUrl, Side, documented_cells, outbound, receiver_cases, receiver_cases_in, receiver_report,
-    run_receiver_cases, sabotage_receivers,
+    Case, CaseError, D1Side, FileError, KillMatrix, Matrix, NotRun, Observer, ProbeCommand, ReceiverBreak,
+    ReceiverCase, ReceiverRan, ReceiverUrl, Side, documented_cells, outbound, receiver_cases,
+    receiver_cases_in, receiver_report, run_receiver_cases, sabotage_receivers,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,89 +15,88 @@ use super::super::exit::{Exit, Failure};
 use super::super::{print, say};
 use super::d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 use super::own_receiver::OwnReceiver;
-use super::reports::{Reports, paint};
-use super::{gate, harness, nothing_to_run, pretend_world, print_aside, write};
+use super::progress::{Played, Progress, unless_interrupted};
+use super::reports::Reports;
+use super::sabotage::judge;
+use super::{conclude, harness, nothing_to_run, pretend_world, waivers, write};
 use crate::chance::fresh_seed;
 
-/// What was run, and what was not.
-type Ended = (Vec<ReceiverRan>, Vec<NotRun>);
+/// A case that was run, or not.
+type Ended = Result<ReceiverRan, NotRun>;
 
 pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
     let filter = args.filter.as_deref().unwrap_or_default();
     let planned: Vec<ReceiverCase> = all.iter().filter(|case| case.id.contains(filter)).cloned().collect();
+    if all.is_empty() {
+        return Err(no_case());
+    }
     if planned.is_empty() {
         return Err(nothing_to_run(filter));
     }
-    let reports = Reports::open(&args.reports)?;
+    let whole = planned.len() == all.len();
     let cells = documented_cells(&outbound().map_err(Failure::internal)?, Side::Outbound);
-    let (name, side, ended) = match &args.receiver {
+    let stand_ins: Vec<Case> = all.iter().map(ReceiverCase::stand_in).collect();
+    let mut gaps = Matrix::new(&cells, &stand_ins).gaps();
+    let exempt = waivers::exempt(args.exempt.as_deref(), &cells, &mut gaps)?;
+    // What cannot be read or written ends the run before it begins.
+    let known = waivers::known(args.known_failing.as_deref())?;
+    let reports = Reports::open(&args.reports)?;
+    let (side, Played { client, ran, ended }) = match &args.receiver {
         None | Some(ReceiverTarget::Own) => own(&planned)?,
         Some(ReceiverTarget::At(url)) => at(url, args, &planned)?,
     };
-    if ended.0.is_empty() {
+    if ended.is_ok() && ran.iter().all(Result::is_err) {
         let error = "no case could be run: each needs what this receiver has not".into();
         return Err(Failure { exit: Exit::NothingRan, error });
     }
-    let (report, aside) = receiver_report(&name, &side, &cells, all, ended);
-    print(&report.text(paint(args.color)));
-    print_aside(&aside, planned.len());
-    reports.write(&report)?;
-    let failed = report.unexpected().count();
-    if failed > 0 {
-        let error = format!("{failed} cases failed").into();
-        return Err(Failure { exit: Exit::CaseFailed, error });
-    }
-    gate(if planned.len() == all.len() { report.gaps().len() } else { 0 })
+    let passed = ran.iter().flatten().map(|one| (one.case.id.as_str(), one.verdict.passed()));
+    let known = known.judge(all.iter().map(|case| case.id.as_str()), passed)?;
+    let report = receiver_report(&client, &side, &cells, (all, &planned), ran).with_waived(known, exempt);
+    conclude(report, args, reports, whole, ended, || kills(&planned), || Ok(()))
 }
 
 /// Every broken receiver against these cases.
 pub(super) fn sabotage(cases: &[ReceiverCase], args: &Sabotage) -> Result<(), Failure> {
     if cases.is_empty() {
-        let error = "no case of receivers: expected some below the folder outbound".into();
-        return Err(Failure { exit: Exit::NothingRan, error });
+        return Err(no_case());
     }
-    let world = pretend_world()?;
-    let props = own_d1_props(world.path()).map_err(Failure::internal)?;
-    let receiver = broken_receiver_props(world.path()).map_err(Failure::internal)?;
-    let kills = runtime()?.block_on(sabotage_receivers(&props, &receiver, cases)).map_err(harness)?;
+    // A file that cannot be written is found before.
+    if let Some(path) = &args.json {
+        File::create(path).map_err(|fault| Failure::file("write", path, &fault))?;
+    }
+    let kills = kills(cases)?;
     print(&kills.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", kills.json())))?;
     judge(&kills)
 }
 
-fn judge(kills: &ReceiverKills) -> Result<(), Failure> {
-    let fault = |exit, error: String| Err(Failure { exit, error: error.into() });
-    let (unsound, survivors, idle) = (kills.unsound.len(), kills.survivors().count(), kills.idle.len());
-    if unsound > 0 {
-        return fault(
-            Exit::CaseFailed,
-            format!("{unsound} cases fail a receiver without a fault, see above"),
-        );
-    }
-    if survivors > 0 {
-        return fault(Exit::Survivor, format!("{survivors} broken receivers survived, see above"));
-    }
-    if idle > 0 {
-        return fault(
-            Exit::Survivor,
-            format!("{idle} cases kill no broken receiver but blunt ones, see above"),
-        );
-    }
-    Ok(())
+fn no_case() -> Failure {
+    let error = "no case of receivers: expected some below the folder outbound of --cases".into();
+    Failure { exit: Exit::NothingRan, error }
 }
 
-fn own(planned: &[ReceiverCase]) -> Result<(String, D1Side, Ended), Failure> {
+/// Every broken receiver against these cases, in a pretend world of their own.
+fn kills(cases: &[ReceiverCase]) -> Result<KillMatrix<ReceiverBreak>, Failure> {
+    let world = pretend_world()?;
+    let props = own_d1_props(world.path()).map_err(Failure::internal)?;
+    let receiver = broken_receiver_props(world.path()).map_err(Failure::internal)?;
+    let run = async { sabotage_receivers(&props, &receiver, cases).await.map_err(harness) };
+    runtime()?.block_on(unless_interrupted(run))
+}
+
+fn own(planned: &[ReceiverCase]) -> Result<(D1Side, Played<Ended>), Failure> {
     let world = pretend_world()?;
     let props = own_d1_props(world.path()).map_err(Failure::internal)?;
     runtime()?.block_on(async {
         let receiver = OwnReceiver::start(world.path()).await.map_err(Failure::internal)?;
         let side = D1Side::new(props, receiver.url().clone());
-        let ended = run_receiver_cases(&side, Some(&receiver), planned).await;
-        Ok((concat!("the receiver of d1-client ", env!("CARGO_PKG_VERSION")).to_owned(), side, ended))
+        let name = concat!("the receiver of d1-client ", env!("CARGO_PKG_VERSION"));
+        let played = play(name, &side, Some(&receiver), planned).await;
+        Ok((side, played))
     })
 }
 
-fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(String, D1Side, Ended), Failure> {
+fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(D1Side, Played<Ended>), Failure> {
     // Other tokens and events in each run, since a receiver remembers those of the last one.
     let seed = args.seed.map_or_else(fresh_seed, Ok).map_err(Failure::internal)?;
     say(&format!("seed {seed}: with --seed {seed} the tokens and events are the same again"));
@@ -106,17 +106,34 @@ fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(String
     }
     let not_there = |error: String| Failure { exit: Exit::Harness, error: error.into() };
     let (side, probe) = (D1Side::new(props, url.clone()), args.probe.clone().map(ProbeCommand::new));
-    let ended = runtime()?.block_on(async {
+    let probed = if args.probe.is_some() { "probed" } else { "not probed" };
+    let played = runtime()?.block_on(async {
         side.reach().await.map_err(|fault| not_there(format!("--receiver {url}: {fault}")))?;
+        side.reach_token_endpoint().await.map_err(|(url, fault)| {
+            not_there(format!("gateways[0].receiver.oauth.tokenUrl: {url}: {fault}"))
+        })?;
         if let (Some(probe), Some(case)) = (&probe, planned.first()) {
             let tried = probe.try_out(&side.token(case)).await;
             tried.map_err(|fault| not_there(format!("--probe: {fault}")))?;
         }
         let observer = probe.as_ref().map(|probe| probe as &dyn Observer);
-        Ok(run_receiver_cases(&side, observer, planned).await)
+        Ok(play(&format!("the receiver at --receiver, {probed}"), &side, observer, planned).await)
     })?;
-    let probed = if args.probe.is_some() { "probed" } else { "not probed" };
-    Ok((format!("the receiver at --receiver, {probed}"), side, ended))
+    Ok((side, played))
+}
+
+/// Runs the cases until their end, or until somebody breaks the run off.
+async fn play(
+    name: &str,
+    side: &D1Side,
+    observer: Option<&dyn Observer>,
+    planned: &[ReceiverCase],
+) -> Played<Ended> {
+    let progress = Progress::of(planned.len());
+    let note = |one: &_| progress.note(one);
+    let run = async { Ok(run_receiver_cases(side, observer, planned, &note).await) };
+    let ended = unless_interrupted(run).await;
+    progress.played(name.to_owned(), ended)
 }
 
 fn runtime() -> Result<Runtime, Failure> {

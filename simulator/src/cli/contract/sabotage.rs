@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use d1_contracts::{Break, Case, Catalogue, KillMatrix, Stage};
+use d1_contracts::{Break, Case, Catalogue, Flaw, KillMatrix, Stage};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::args::Sabotage;
@@ -42,19 +42,20 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// Whether the cases are good for anything.
-pub(super) fn judge(matrix: &KillMatrix) -> Result<(), Failure> {
+pub(super) fn judge<F: Flaw>(matrix: &KillMatrix<F>) -> Result<(), Failure> {
+    let of = F::OF;
     let (unsound, survivors) = (matrix.unsound.len(), matrix.survivors().count());
     if unsound > 0 {
-        let error = format!("{unsound} cases fail a client without a fault, see above").into();
+        let error = format!("{unsound} cases fail a {of} without a fault, see above").into();
         return Err(Failure { exit: Exit::CaseFailed, error });
     }
     if survivors > 0 {
-        let error = format!("{survivors} broken clients survived, see above").into();
+        let error = format!("{survivors} broken {of}s survived, see above").into();
         return Err(Failure { exit: Exit::Survivor, error });
     }
     let idle = matrix.idle().count();
     if idle > 0 {
-        let error = format!("{idle} cases kill no broken client but blunt ones, see above").into();
+        let error = format!("{idle} cases kill no broken {of} but blunt ones, see above").into();
         return Err(Failure { exit: Exit::Survivor, error });
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! Somebody's own client as the suite's subject, behind a program that they name.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use d1_contracts::{Aside, Case, Limits, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
+use d1_contracts::{Case, Limits, Shim, ShimCommand, ShimFiles, Stage, Subject as _};
 use serde_json::Value;
 
 use super::super::exit::{Exit, Failure};
@@ -12,19 +13,19 @@ use super::{file, harness};
 /// What a client is called that has not told its name.
 const NAMELESS: &str = "(a shim that did not start)";
 
-/// Runs cases with a shim.
+/// Runs cases with a shim, but those that it cannot be shown: they are put aside, each with why.
 pub(super) fn run(
     world: &Path,
     stage: &Stage,
     command: &ShimCommand,
     cases: &[Case],
-) -> Result<Played, Failure> {
+) -> Result<(BTreeMap<String, String>, Played), Failure> {
     let files = files(world).map_err(Failure::internal)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let progress = Progress::of(cases.len());
     let note = |one: &_| progress.note(one);
-    let (mut name, mut aside) = (NAMELESS.to_owned(), Aside::new());
+    let (mut name, mut aside) = (NAMELESS.to_owned(), BTreeMap::new());
     let ended = runtime.block_on(unless_interrupted(async {
         let started = Shim::start(command.clone(), files, Limits::default()).await;
         let shim = started.map_err(|error| Failure { exit: Exit::Harness, error: error.into() })?;
@@ -37,7 +38,7 @@ pub(super) fn run(
     }));
     // With it goes every process that a shim has started.
     drop(runtime);
-    Ok(progress.played(name, aside, ended))
+    Ok((aside, progress.played(name, ended)))
 }
 
 /// The papers of the first gateway of a sandbox folder, by absolute paths: a shim may work in another folder.

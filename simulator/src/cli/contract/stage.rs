@@ -11,8 +11,7 @@ use rustls::ServerConfig;
 use time::{Duration, OffsetDateTime};
 
 use super::natural::NaturalD1;
-use super::{file, forge};
-use crate::jose::{OwnKey, PublicKey, Use, open, seal};
+use super::{file, jwe_key};
 use crate::tls::server_config;
 
 /// A stage in the pretend world of a folder, with a real D1 of its own for natural cases.
@@ -26,24 +25,12 @@ pub fn contract_stage(folder: &Path) -> Result<Stage, Box<dyn Error + Send + Syn
 /// A stage on which D1 shows the folder's server certificate, asks for one of the Thales CA, opens cards with D1's key and
 /// seals toward the first gateway. Natural cases are answered by `d1`.
 pub(super) fn with_d1(folder: &Path, d1: &NaturalD1) -> Result<Stage, Box<dyn Error + Send + Sync>> {
-    let text = |name: &str| file(folder, name);
-    let tls = tls(folder)?;
-    let gateway = PublicKey::read(&text("gateway/jwe.jwk")?, Use::Encryption)?;
-    let own = OwnKey::read(&text("d1/jwe.private.jwk")?)?;
-    let sealed =
-        move |plaintext: &str| seal(plaintext.as_bytes(), &gateway).map_err(|fault| fault.to_string());
-    let to = PublicKey::read(&text("gateway/jwe.jwk")?, Use::Encryption)?;
-    let forged = move |plaintext: &str, disguise| {
-        forge::sealed(plaintext, disguise, &to).ok_or_else(|| "no randomness or no key".to_owned())
-    };
-    let opened = move |jwe: &str| open(jwe, &own).ok().map(|plaintext| plaintext.to_vec());
     Ok(Stage::new(
         inbound()?,
         GoodAnswers::built_in()?,
-        tls,
-        Arc::new(sealed),
-        Arc::new(forged),
-        Arc::new(opened),
+        tls(folder)?,
+        jwe_key(folder, "gateway/jwe.jwk")?,
+        jwe_key(folder, "d1/jwe.private.jwk")?,
         super::now(),
     )
     .with_natural(d1.settle()))

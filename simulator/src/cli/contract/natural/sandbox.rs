@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use d1_client::{Card, Client, Clock, MerchantId, NewMerchant, NewToken};
-use d1_contracts::{MERCHANT_NAME, Open};
+use d1_contracts::{JweKey, MERCHANT_NAME};
 use reqwest::redirect;
 use rustls::ClientConfig;
 use serde_json::json;
 
 use super::super::super::folder::CONFIG;
 use super::super::own_client::OwnClient;
-use super::super::{file, journal, props};
+use super::super::{journal, jwe_key, props};
 use crate::clock::ClockMode;
 use crate::config::Config;
 use crate::domain::Moment;
-use crate::jose::{OwnKey, open};
 use crate::simulator::{Running, Simulator};
 
 /// Any free port on loopback.
@@ -35,7 +34,7 @@ pub(super) struct Sandbox {
     admin: reqwest::Client,
     gateway: String,
     tls: Arc<ClientConfig>,
-    open: Open,
+    key: JweKey,
 }
 
 impl Sandbox {
@@ -51,8 +50,7 @@ impl Sandbox {
         let gateway = config.gateway_ids().next().unwrap_or_default().to_owned();
         // Nobody waits for notifications.
         config.gateways.iter_mut().for_each(|gateway| gateway.receiver = None);
-        let key = file(folder, "gateway/jwe.jwk").map_err(|fault| fault.to_string())?;
-        let key = OwnKey::read(&key).map_err(|fault| fault.to_string())?;
+        let key = jwe_key(folder, "gateway/jwe.jwk").map_err(|fault| fault.to_string())?;
         let (tls, _) = props::tls(folder).map_err(|fault| fault.to_string())?;
         let running = Simulator::start(config).await.map_err(|fault| fault.to_string())?;
         let client = OwnClient::new(folder).client(&running.api_url(), PATIENCE, Clock::system());
@@ -64,7 +62,7 @@ impl Sandbox {
             running,
             gateway,
             tls,
-            open: Arc::new(move |jwe| open(jwe, &key).ok().map(|plaintext| plaintext.to_vec())),
+            key,
         })
     }
 
@@ -76,8 +74,8 @@ impl Sandbox {
         Arc::clone(&self.tls)
     }
 
-    pub(super) fn open(&self) -> Open {
-        Arc::clone(&self.open)
+    pub(super) fn key(&self) -> JweKey {
+        self.key.clone()
     }
 
     pub(super) fn move_clock_to(&self, moment: Moment) -> Result<(), String> {
