@@ -4,7 +4,7 @@
 mod derived;
 mod fault;
 pub(crate) mod load;
-mod sense;
+pub(crate) mod sense;
 mod transport;
 
 use std::collections::BTreeMap;

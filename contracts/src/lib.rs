@@ -84,6 +84,9 @@ pub use yaml::{FileError, YamlFault};
 /// The JSON Schema of a file of cases.
 pub const CASE_SCHEMA: &str = include_str!("../cases/case.schema.json");
 
+/// The JSON Schema of a file of receiver cases.
+pub const RECEIVER_CASE_SCHEMA: &str = include_str!("../cases/receiver.schema.json");
+
 /// The text of the inbound document (the merchant gateway calls D1).
 pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");
 

@@ -10,6 +10,7 @@ mod catalogue;
 mod documents;
 mod exchanges;
 mod lint;
+mod receiver_schema;
 mod renames;
 mod reports;
 mod requests;

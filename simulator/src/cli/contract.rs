@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
-    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Flaw, JweKey, KillMatrix, Matrix, Now, REPORT_SCHEMA,
-    ReceiverCase, Report, RunError, Side, Stage, Subject, documented_cells, inbound, outbound, run_cases,
+    CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Flaw, JweKey, KillMatrix, Matrix, Now,
+    RECEIVER_CASE_SCHEMA, REPORT_SCHEMA, ReceiverCase, Report, RunError, Side, Stage, Subject,
+    documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -54,6 +55,7 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
         ContractCommand::Schema(args) => {
             print(match args.of {
                 SchemaOf::Case => CASE_SCHEMA.trim_end(),
+                SchemaOf::Receiver => RECEIVER_CASE_SCHEMA.trim_end(),
                 SchemaOf::Report => REPORT_SCHEMA.trim_end(),
             });
             Ok(())

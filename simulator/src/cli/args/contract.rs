@@ -41,7 +41,7 @@ pub(in crate::cli) struct Coverage {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Schema {
     /// Of what
-    #[arg(value_enum, value_name = "case|report")]
+    #[arg(value_enum, value_name = "case|receiver|report")]
     pub(in crate::cli) of: SchemaOf,
 }
 
@@ -49,6 +49,8 @@ pub(in crate::cli) struct Schema {
 pub(in crate::cli) enum SchemaOf {
     /// A file of cases, for --cases
     Case,
+    /// A file of cases of receivers, for --cases (below its folder outbound)
+    Receiver,
     /// The report of --json
     Report,
 }
