@@ -5,7 +5,7 @@ mod derived;
 mod fault;
 mod given;
 pub(crate) mod load;
-mod sense;
+pub(crate) mod sense;
 mod transport;
 
 use std::collections::BTreeMap;

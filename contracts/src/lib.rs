@@ -99,6 +99,9 @@ pub const GOOD_SCHEMA: &str = include_str!("../cases/good.schema.json");
 /// The JSON Schema of the catalogue of faults, `transport.yaml`. It refers to [`CASE_SCHEMA`] as `case.schema.json`.
 pub const TRANSPORT_SCHEMA: &str = include_str!("../cases/transport.schema.json");
 
+/// The JSON Schema of a file of receiver cases.
+pub const RECEIVER_CASE_SCHEMA: &str = include_str!("../cases/receiver.schema.json");
+
 /// The text of the inbound document (the merchant gateway calls D1).
 pub const INBOUND_YAML: &str = include_str!("../openapi/d1-ecom-inbound.yaml");
 

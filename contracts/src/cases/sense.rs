@@ -23,14 +23,14 @@ const PATIENCE_MS: std::ops::RangeInclusive<u64> = 100..=10_000;
 /// The bounds of what is said of a case.
 const WHY: std::ops::RangeInclusive<usize> = 20..=400;
 /// The statuses that end an exchange.
-const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
+pub(crate) const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
 /// The operations that clients call.
 const OPERATIONS: [&str; 6] =
     ["getAccessToken", "createMerchant", "createToken", "getToken", "createTransaction", "deleteToken"];
 
 /// What is wrong with a case, what was expected, and what to do.
 pub(super) fn check(case: &Case) -> Result<(), String> {
-    let parts = check_id(&case.id)?;
+    let parts = check_id(&case.id, "inbound", &OPERATIONS)?;
     check_words(&case.why, &case.source)?;
     let counts = [("attempts", Some(case.expect.attempts)), ("access_tokens", case.expect.access_tokens)];
     let of_others = case.expect.or.iter().map(|ending| ("attempts", ending.attempts));
@@ -78,7 +78,7 @@ fn check_outcome(outcome: &Outcome) -> Result<(), String> {
 }
 
 /// What is said of a case, and from where it is known.
-pub(super) fn check_words(why: &str, source: &[String]) -> Result<(), String> {
+pub(crate) fn check_words(why: &str, source: &[String]) -> Result<(), String> {
     let letters = why.chars().count();
     if !WHY.contains(&letters) || why.trim() != why {
         let (least, most) = (WHY.start(), WHY.end());
@@ -183,7 +183,7 @@ fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), String> {
     Ok(())
 }
 
-fn check_id(id: &str) -> Result<[&str; 5], String> {
+pub(crate) fn check_id<'a>(id: &'a str, of: &str, operations: &[&str]) -> Result<[&'a str; 5], String> {
     let parts: Vec<&str> = id.split('/').collect();
     let Ok(parts) = <[&str; 5]>::try_from(parts) else {
         return Err(
@@ -192,13 +192,13 @@ fn check_id(id: &str) -> Result<[&str; 5], String> {
         );
     };
     let [side, operation, status, code, name] = parts;
-    if side != "inbound" {
+    if side != of {
         return Err(format!(
-            "expected an id that begins with inbound/, found {side:?}; what receivers are shown is no case of this kind"
+            "expected an id that begins with {of}/, found {side:?}; what clients are shown begins with inbound/, what receivers are with outbound/"
         ));
     }
-    if !OPERATIONS.contains(&operation) {
-        let (known, hint) = (OPERATIONS.join(", "), nearest(operation, &OPERATIONS));
+    if !operations.contains(&operation) {
+        let (known, hint) = (operations.join(", "), nearest(operation, operations));
         return Err(format!("no operation {operation:?} in the contract; expected one of {known}{hint}"));
     }
     if status == "transport" {
@@ -240,7 +240,7 @@ fn check_clock(fault: &str) -> Result<(), String> {
     ))
 }
 
-fn is_code(code: &str) -> bool {
+pub(crate) fn is_code(code: &str) -> bool {
     let of_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     code.len() <= 64
         && code.starts_with(|first: char| first.is_ascii_uppercase())

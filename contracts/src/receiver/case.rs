@@ -99,7 +99,7 @@ fn is_once(times: &u32) -> bool {
 
 /// A part of a body that is no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Piece {
     /// This text.
     Text(String),

@@ -9,10 +9,22 @@ use serde_saphyr::Spanned;
 use super::case::{Answer, PROBED_MEMBERS, Piece, ReceiverCase, Step, TakenAs};
 use crate::cases::Count;
 use crate::cases::load::{CaseError, DEPTH, OF_RECEIVERS, find};
+use crate::cases::sense::{STATUSES, check_id, check_words, is_code};
 use crate::jwe::Forgery;
-use crate::standing::is_source;
 use crate::yaml::{parse, text_of};
 
+/// The operations that D1 calls.
+const OPERATIONS: [&str; 2] = ["notifyTokenUpdate", "getAccessToken"];
+/// The most steps of a case, answers of a step, parts of a body, and headers.
+const STEPS: usize = 20;
+const ANSWERS: usize = 8;
+const PIECES: usize = 64;
+const HEADERS: usize = 20;
+/// The longest method, path, and name and value of a header.
+const METHOD: usize = 16;
+const PATH: usize = 256;
+const HEADER_NAME: usize = 64;
+const HEADER_VALUE: usize = 1024;
 /// The most requests at once.
 const AT_ONCE: u32 = 8;
 /// The longest body that a case may make.
@@ -72,27 +84,11 @@ fn gather(
     Ok(cases)
 }
 
-fn check_head(ReceiverCase { id, why, source, .. }: &ReceiverCase) -> Result<(), String> {
-    let parts: Vec<&str> = id.split('/').collect();
-    if parts.len() != 5 || parts[0] != "outbound" || parts.iter().any(|part| part.is_empty()) {
-        return Err(
-            "expected an id of five parts: outbound/OPERATION/STATUS/CODE/NAME; correct it".to_owned()
-        );
-    }
-    if why.trim().len() < 20 {
-        return Err("expected `why` to say what goes wrong for the users of a receiver that fails".to_owned());
-    }
-    match source.iter().find(|source| !is_source(source)) {
-        Some(source) => Err(format!("`source`: {source:?} is no number in the contract; correct it")),
-        None if source.is_empty() => Err("expected `source` to name the numbers in the contract".to_owned()),
-        None => Ok(()),
-    }
-}
-
 fn check(case: &ReceiverCase) -> Result<(), String> {
-    check_head(case)?;
-    if case.steps.is_empty() {
-        return Err("expected a step at least".to_owned());
+    check_id(&case.id, "outbound", &OPERATIONS)?;
+    check_words(&case.why, &case.source)?;
+    if !(1..=STEPS).contains(&case.steps.len()) {
+        return Err(format!("`steps`: expected 1 to {STEPS}; correct it"));
     }
     for (place, step) in case.steps.iter().enumerate() {
         check_step(step).map_err(|reason| format!("step {}: {reason}", place + 1))?;
@@ -126,7 +122,20 @@ fn check_step(step: &Step) -> Result<(), String> {
             "expected `either` to say why, where more than one answer is right, and only there".to_owned()
         );
     }
+    check_request(step)?;
+    if step.answers.len() > ANSWERS {
+        return Err(format!(
+            "`answers`: expected at most {ANSWERS}; where everything is right nothing is shown"
+        ));
+    }
     for answer in &step.answers {
+        let number = answer.status.is_none_or(|status| STATUSES.contains(&status));
+        if !number || !answer.code.as_deref().is_none_or(is_code) {
+            return Err(
+                "`answers`: expected a status from 200 to 599 and a code of capitals, digits and underscores; correct it"
+                    .to_owned(),
+            );
+        }
         if answer.status.is_some() == answer.refused.is_some()
             || (answer.code.is_some() && answer.status.is_none())
         {
@@ -155,7 +164,38 @@ fn check_step(step: &Step) -> Result<(), String> {
     Ok(())
 }
 
+/// What is written as it stands must not be read as something else.
+fn check_request(step: &Step) -> Result<(), String> {
+    let bounded = |text: &str, most: usize| (1..=most).contains(&text.len());
+    let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_uppercase());
+    if !step.method.as_deref().is_none_or(|method| bounded(method, METHOD) && letters(method)) {
+        return Err(format!("`method`: expected 1 to {METHOD} capital letters; correct it"));
+    }
+    let graphic = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_path = |path: &str| path.starts_with('/') && bounded(path, PATH) && graphic(path);
+    if !step.path.as_deref().is_none_or(is_path) {
+        return Err(format!(
+            "`path`: expected a slash and then ASCII without blanks, {PATH} bytes at most; correct it"
+        ));
+    }
+    let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let named = |name: &String| bounded(name, HEADER_NAME) && name.bytes().all(of_name);
+    let line = |value: &String| {
+        value.len() <= HEADER_VALUE && value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    };
+    let good = step.headers.iter().all(|(name, value)| named(name) && value.as_ref().is_none_or(line));
+    if step.headers.len() > HEADERS || !good {
+        return Err(format!(
+            "`headers`: expected at most {HEADERS}, with names of small letters, digits and hyphens and values of one line of ASCII; correct them"
+        ));
+    }
+    Ok(())
+}
+
 fn check_pieces(pieces: &[Piece]) -> Result<(), String> {
+    if pieces.len() > PIECES {
+        return Err(format!("`raw`: expected at most {PIECES} parts; put some together"));
+    }
     let mut length = 0_usize;
     for piece in pieces {
         length = length.saturating_add(match piece {

@@ -13,6 +13,7 @@ mod exchanges;
 mod journal;
 mod lint;
 mod natural;
+mod receiver_schema;
 mod renames;
 mod reports;
 mod requests;

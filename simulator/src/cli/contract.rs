@@ -23,8 +23,8 @@ use std::time::{Duration, SystemTime};
 
 use d1_contracts::{
     CASE_SCHEMA, Case, CaseError, Catalogue, FileError, Flaw, GOOD_SCHEMA, JweKey, KillMatrix, Kind, Matrix,
-    Now, REPORT_SCHEMA, ReceiverCase, Report, RunError, Side, Stage, Subject, TRANSPORT_SCHEMA,
-    documented_cells, inbound, outbound, run_cases,
+    Now, RECEIVER_CASE_SCHEMA, REPORT_SCHEMA, ReceiverCase, Report, RunError, Side, Stage, Subject,
+    TRANSPORT_SCHEMA, documented_cells, inbound, outbound, run_cases,
 };
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
@@ -64,6 +64,7 @@ pub(super) fn run(args: Contract) -> Result<(), Failure> {
                 SchemaOf::Case => CASE_SCHEMA.trim_end(),
                 SchemaOf::Good => GOOD_SCHEMA.trim_end(),
                 SchemaOf::Transport => TRANSPORT_SCHEMA.trim_end(),
+                SchemaOf::Receiver => RECEIVER_CASE_SCHEMA.trim_end(),
                 SchemaOf::Report => REPORT_SCHEMA.trim_end(),
             });
             Ok(())

@@ -48,7 +48,7 @@ pub(in crate::cli) struct Coverage {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Schema {
     /// Of what
-    #[arg(value_enum, value_name = "case|good|transport|report")]
+    #[arg(value_enum, value_name = "case|good|transport|receiver|report")]
     pub(in crate::cli) of: SchemaOf,
 }
 
@@ -60,6 +60,8 @@ pub(in crate::cli) enum SchemaOf {
     Good,
     /// The catalogue of faults of a folder of cases, transport.yaml; it refers to that of cases as case.schema.json
     Transport,
+    /// A file of cases of receivers, for --cases (below its folder outbound)
+    Receiver,
     /// The report of --json
     Report,
 }
