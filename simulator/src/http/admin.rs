@@ -4,6 +4,7 @@
 mod facts;
 mod guard;
 mod handlers;
+mod passage;
 mod wire;
 
 pub(crate) use facts::Facts;
@@ -52,7 +53,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/journal", get(handlers::journal))
         .route("/state", get(handlers::state))
         .route("/events", post(handlers::event))
-        .route("/clock/advance", post(handlers::advance))
+        .route("/clock/advance", post(passage::advance))
         .route("/reset", post(handlers::reset))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("no such path"))

@@ -4,6 +4,7 @@
 
 mod arrows;
 mod cards;
+mod clock;
 mod delivery;
 mod determinism;
 mod error_rules;

@@ -29,7 +29,8 @@ pub(crate) async fn get_access_token(
     if app.policy.refuse_replayed_jti {
         app.seen.use_up(&caller.gateway, used, now).map_err(refused)?;
     }
-    let bearer = app.tokens.issue(&caller.gateway, now)?;
+    let (bearer, ends) = app.tokens.issue(&caller.gateway, now)?;
+    app.world.access_token_ends(&caller.gateway, &caller.correlation, ends);
     let mut response = answer(StatusCode::OK, &AccessTokenAnswer::new(bearer));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
