@@ -164,6 +164,20 @@ impl Clock {
         self.manual.as_ref()?.traffic.next_after(self.now().at)
     }
 
+    /// Returns once an exchange waits for a moment to come; never on the real clock.
+    pub(crate) async fn somebody_waits(&self) {
+        let Some(mut traffic) = self.traffic() else { return std::future::pending().await };
+        loop {
+            traffic.mark_unchanged();
+            if self.next_wait().is_some() {
+                return;
+            }
+            if traffic.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Lets the first exchange go on whose moment has come.
     pub(crate) fn let_go(&self) -> Option<(Moment, Waiter)> {
         self.manual.as_ref()?.traffic.let_go(self.now().at)
@@ -257,7 +271,14 @@ mod tests {
         let clock = Clock::new(ClockMode::Manual { start_ms: 0 });
         let open = [clock.open(), clock.open(), clock.open()];
         assert_eq!(clock.busy(0), 3);
+        let somebody = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.somebody_waits().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!somebody.is_finished());
         let waits = waiting(&clock, &[10, 5, 10]).await;
+        somebody.await.expect("three wait");
         assert_eq!((clock.busy(0), clock.busy(2), clock.next_wait()), (0, 2, Some(Moment::from_ms(5))));
         clock.advance_to(Moment::from_ms(10)).expect("manual");
         assert_eq!((clock.busy(0), clock.next_wait()), (0, None), "they wait to be let go");

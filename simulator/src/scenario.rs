@@ -20,6 +20,19 @@ mod step;
 mod tests;
 mod words;
 
-pub(crate) use explain::{explain, step_kinds};
-pub(crate) use finding::{Finding, Findings, Weight};
+pub(crate) use expectation::{
+    CallWait, Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Never, NeverWhat,
+    NotificationWait, Notifications, Since, TokenExpectation, Wait,
+};
+pub(crate) use explain::{explain, step_kinds, told, told_calls, told_notifications};
+pub(crate) use finding::{Findings, Place, Weight};
+pub(crate) use hostile::Fault;
 pub(crate) use load::{Scenario, is_part, load};
+pub(crate) use members::{Named, shown};
+pub(crate) use scalar::Scalar;
+pub(crate) use stage::{Caller, Card, CardGiven, Receiver, ReceiverAt, Stage};
+pub(crate) use step::{
+    Action, Advance, Call, Certificate, Forge, ForgeAnswer, Gives, Issuer, ReceiverMode, ReceiverStep,
+    Request, Skew, Step, Target,
+};
+pub(crate) use words::{CardSource, TransactionType};

@@ -1,6 +1,7 @@
 //! Commands and options.
 
 mod contract;
+mod scenario;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ pub(super) use contract::{
     ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
     ServeCases, Show,
 };
+
+pub(super) use scenario::{RunScenarios, Scenario, ScenarioCommand};
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub(super) enum Command {
     Jose(Jose),
     /// Show what the contract holds, and prove what a client makes of it
     Contract(Contract),
+    /// Script bad days: check, list, explain and begin scenario files
+    Scenario(Scenario),
     /// Measure the sandbox against a bare server behind the same listener
     Bench(Bench),
 }

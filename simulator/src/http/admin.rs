@@ -53,6 +53,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/journal", get(handlers::journal))
         .route("/state", get(handlers::state))
         .route("/events", post(handlers::event))
+        .route("/clock", get(passage::clock))
         .route("/clock/advance", post(passage::advance))
         .route("/reset", post(handlers::reset))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -17,6 +17,17 @@ pub(crate) enum Wait {
     Notification(NotificationWait),
 }
 
+impl Wait {
+    /// How long it may take, in real time.
+    pub(crate) const fn within(&self) -> Duration {
+        match self {
+            Self::Quiet => USUAL_WAIT,
+            Self::Call(wait) => wait.within,
+            Self::Notification(wait) => wait.within,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct CallWait {
     pub(crate) calls: Calls,

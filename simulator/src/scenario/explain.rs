@@ -16,6 +16,7 @@ use super::step::{
 };
 use super::words::EventType;
 
+pub(crate) use expects::{calls as told_calls, notifications as told_notifications};
 pub(crate) use kinds::step_kinds;
 
 /// The whole scenario, as text with a line for each step.
@@ -30,14 +31,15 @@ pub(crate) fn explain(scenario: &Scenario) -> String {
     lines.extend(stage::told(&scenario.stage));
     lines.push(String::new());
     for step in &scenario.steps {
-        lines.push(format!("{}. {}", step.number, told(step)));
+        let (place, told) = (&step.place, told(step));
+        lines.push(format!("{}. {told}  [{}, {}:{}]", step.number, step.path, place.file, place.line));
     }
     lines.join("\n")
 }
 
-/// One step in a sentence, with its place.
+/// One step in a sentence.
 pub(crate) fn told(step: &Step) -> String {
-    let text = match &step.action {
+    match &step.action {
         Action::Call(call) => called(call),
         Action::Issuer(issuer) => issued(issuer),
         Action::Fault(fault) => fault_told(fault),
@@ -57,8 +59,7 @@ pub(crate) fn told(step: &Step) -> String {
             format!("Expected: {}.", all.join("; "))
         }
         Action::Note(text) => format!("({text})"),
-    };
-    format!("{text}  [{}, {}:{}]", step.path, step.place.file, step.place.line)
+    }
 }
 
 fn quoted(named: &Named) -> String {

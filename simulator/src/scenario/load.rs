@@ -25,6 +25,8 @@ const MAX_WHY: usize = 2000;
 /// A scenario that can be played: every name is known, every default filled in, every repetition unrolled.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
+    /// The file, as messages call it.
+    pub(crate) file: String,
     /// Unique among the files of a folder.
     pub(crate) name: String,
     /// One sentence.
@@ -86,7 +88,8 @@ pub(crate) fn load(
         findings.sense(&main, "expected steps, found none");
     }
     let Head { name, title, why } = head;
-    let scenario = Scenario { name, title, why, parameters: parameters.shown(), stage, steps };
+    let file = file.to_owned();
+    let scenario = Scenario { file, name, title, why, parameters: parameters.shown(), stage, steps };
     check::check(&scenario, &mut findings);
     Loaded { scenario: (!findings.any_fault()).then_some(scenario), findings }
 }

@@ -179,6 +179,10 @@ pub(super) const FORGERIES: [(&str, Forgery); 7] = [
 ];
 
 impl Forgery {
+    pub(crate) fn as_str(self) -> &'static str {
+        FORGERIES.into_iter().find(|(_, forgery)| *forgery == self).map_or("", |(word, _)| word)
+    }
+
     /// What it is, in words.
     pub(crate) const fn told(self) -> &'static str {
         match self {
@@ -210,6 +214,10 @@ pub(super) const OUTCOMES: [(&str, Outcome); 4] = [
 ];
 
 impl Outcome {
+    pub(crate) fn as_str(self) -> &'static str {
+        OUTCOMES.into_iter().find(|(_, outcome)| *outcome == self).map_or("", |(word, _)| word)
+    }
+
     /// What it is, in words.
     pub(crate) const fn told(self) -> &'static str {
         match self {

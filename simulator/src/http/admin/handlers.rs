@@ -20,8 +20,8 @@ use crate::http::intake::Intake;
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, Wire, decode};
 
-/// The longest wait for a journal entry, in milliseconds.
-const LONGEST_WAIT: u64 = 60_000;
+/// The longest wait for a journal entry, or for who waits for the clock, in milliseconds.
+pub(super) const LONGEST_WAIT: u64 = 60_000;
 
 /// A closed JSON body on the admin port; a refusal says what was expected, since there is no
 /// journal entry to look it up in.
@@ -116,7 +116,7 @@ pub(super) async fn reset(State(admin): State<Arc<Admin>>, Steer(Nothing): Steer
     empty(StatusCode::NO_CONTENT)
 }
 
-fn bad_parameter(error: &'static str) -> Problem {
+pub(super) fn bad_parameter(error: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::Admin;
-use super::handlers::Steer;
+use super::handlers::{LONGEST_WAIT, Steer, bad_parameter};
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::config::parse_duration;
 use crate::domain::{GatewayId, IssuerEvent, TokenId};
@@ -100,6 +101,34 @@ fn event_name(name: &str) -> Result<&str, DecodeError> {
     let events = IssuerEvent::ALL.into_iter().map(IssuerEvent::as_str);
     let known: Vec<&str> = NAMES.into_iter().chain(events).collect();
     Err(DecodeError::invalid("until.event", &format!("one of {}", known.join(", ")), "another text"))
+}
+
+/// What the clock shows, and until when an exchange waits for it; waits for one that does, if there is none.
+pub(super) async fn clock(
+    State(admin): State<Arc<Admin>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = query.as_deref().filter(|query| !query.is_empty());
+    let wait = match query.map(|query| query.strip_prefix("wait_ms=").and_then(|text| text.parse().ok())) {
+        None => 0,
+        Some(Some(wait)) if wait <= LONGEST_WAIT => wait,
+        Some(_) => {
+            return Err(bad_parameter("wait_ms: expected a whole number up to 60000, and nothing else"));
+        }
+    };
+    let clock = &admin.app.clock;
+    if wait > 0 && clock.next_wait().is_none() {
+        let busy = |_| Problem::unavailable("too many readers wait; try again");
+        let _place = admin.readers.try_acquire().map_err(busy)?;
+        let mut stop = admin.stop.clone();
+        // Nobody who waits within the time is an answer too.
+        tokio::select! {
+            _ = timeout(Duration::from_millis(wait), clock.somebody_waits()) => {}
+            () = stop.told() => {}
+        }
+    }
+    let body = json!({"now": rfc3339(clock.now().at), "heldUntil": clock.next_wait().map(rfc3339)});
+    Ok(answer(StatusCode::OK, &body))
 }
 
 /// Moves the clock. Who asked may go away: a step is made whole all the same.

@@ -33,7 +33,7 @@ fn nth(nth: u32) -> String {
     if nth == 1 { "a ".to_owned() } else { format!("number {nth} of: ") }
 }
 
-fn calls(calls: &Calls) -> String {
+pub(crate) fn calls(calls: &Calls) -> String {
     let mut text = calls.operation.map_or("call", |operation| operation.as_str()).to_owned();
     for (who, named) in [("gateway", &calls.gateway), ("merchant", &calls.merchant), ("token", &calls.token)]
     {
@@ -47,7 +47,7 @@ fn calls(calls: &Calls) -> String {
     text
 }
 
-fn notifications(notifications: &Notifications) -> String {
+pub(crate) fn notifications(notifications: &Notifications) -> String {
     let mut text = "notification".to_owned();
     if let Some(event) = notifications.event {
         text.push_str(&format!(" {}", event.as_str()));
