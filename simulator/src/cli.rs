@@ -12,6 +12,7 @@ mod init;
 mod jose;
 mod pki;
 mod reference;
+mod scenario;
 mod serve;
 
 pub use contract::{
@@ -57,6 +58,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Pki(args) => pki::run(args),
         Command::Jose(args) => jose::run(args),
         Command::Contract(args) => contract::run(args),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

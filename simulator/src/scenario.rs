@@ -21,5 +21,6 @@ mod tests;
 mod words;
 
 pub(crate) use explain::{explain, step_kinds};
-pub(crate) use finding::{Finding, Findings, Weight};
+pub(crate) use finding::{Findings, Weight};
 pub(crate) use load::{Scenario, is_part, load};
+pub(crate) use members::is_name;

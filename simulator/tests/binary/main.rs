@@ -4,6 +4,7 @@ mod contract;
 mod hand_run;
 mod receiver;
 mod reports;
+mod scenario;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
