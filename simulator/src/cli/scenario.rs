@@ -66,7 +66,7 @@ fn list(args: &ListScenarios) -> Result<(), Failure> {
     for source in &sources {
         let loaded = scenario::load(&source.file, &[], &source.read);
         match loaded.scenario {
-            Some(scenario) => rows.push((scenario.name, scenario.title)),
+            Some(scenario) => rows.push(row(scenario)),
             None => {
                 faulty += 1;
                 say(&format!("{}: faulty; `d1sim scenario check {0}` says why", source.file));
@@ -82,6 +82,10 @@ fn list(args: &ListScenarios) -> Result<(), Failure> {
     } else {
         Err(Failure::usage(format!("{faulty} of {} files are faulty", sources.len())))
     }
+}
+
+fn row(scenario: scenario::Scenario) -> (String, String) {
+    (scenario.name, scenario.title)
 }
 
 fn explained(args: &ExplainScenario) -> Result<(), Failure> {
