@@ -28,7 +28,7 @@ pub(crate) use explain::{explain, step_kinds, told, told_calls, told_notificatio
 pub(crate) use finding::{Findings, Place, Weight};
 pub(crate) use hostile::Fault;
 pub(crate) use load::{Scenario, is_part, load};
-pub(crate) use members::{Named, shown};
+pub(crate) use members::{Named, is_name, shown};
 pub(crate) use scalar::Scalar;
 pub(crate) use stage::{Caller, Card, CardGiven, Receiver, ReceiverAt, Stage};
 pub(crate) use step::{

@@ -12,8 +12,10 @@ pub(super) use contract::{
     ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
     ServeCases, Show,
 };
-
-pub(super) use scenario::{RunScenarios, Scenario, ScenarioCommand};
+pub(super) use scenario::{
+    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RunScenarios, Scenario, ScenarioCommand,
+    Template,
+};
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.
 #[derive(Debug, Parser)]

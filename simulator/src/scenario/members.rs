@@ -161,7 +161,7 @@ pub(super) fn text(node: &Node, what: &str, max: usize, findings: &mut Findings)
 }
 
 /// Whether a text can be the name of a thing: `a-z`, `0-9`, `-`, beginning with a letter or digit.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let good = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(good) && !text.starts_with('-')
 }

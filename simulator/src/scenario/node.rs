@@ -203,7 +203,7 @@ mod tests {
         let Value::List(items) = &members[1].1.value else { panic!("{members:?}") };
         assert_eq!((items[0].place.to_string(), items[0].value.kind()), ("a.yaml:3:5".into(), "`1`".into()));
         let Value::Members(inner) = &items[1].value else { panic!("{items:?}") };
-        assert_eq!(inner[1].1.place.to_string(), "a.yaml:4:15");
+        assert_eq!(inner[1].1.place.to_string(), "a.yaml:4:16");
         let kinds: Vec<String> = inner.iter().map(|(_, node)| node.value.kind()).collect();
         let wanted = ["`no`", "the truth value true", "the number 0.5", "`2026-04-22T10:00:00Z`", "nothing"];
         assert_eq!(kinds, wanted);

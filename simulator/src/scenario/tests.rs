@@ -1,5 +1,6 @@
 //! The language as a whole: what is taken, what is refused, and in which words.
 
+mod any_input;
 mod faulty;
 mod library;
 mod schema;

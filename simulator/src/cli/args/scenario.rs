@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Scenario {
@@ -15,6 +15,16 @@ pub(in crate::cli) enum ScenarioCommand {
     /// Play scenarios, each on a sandbox and a clock of its own, and tell what did not come as expected; exit code 1 if
     /// anything did not
     Run(RunScenarios),
+    /// Say everything that is wrong with scenario files, without playing them; exit code 64 if anything is
+    Check(CheckScenarios),
+    /// Print the JSON Schema of scenario files
+    Schema,
+    /// Print the names and titles of scenarios: those of the library, or of files
+    List(ListScenarios),
+    /// Tell a scenario in plain English, step by step
+    Explain(ExplainScenario),
+    /// Write a small scenario that works, to begin with, and the schema beside it; nothing is overwritten
+    New(NewScenario),
 }
 
 #[derive(Debug, Args)]
@@ -28,6 +38,58 @@ pub(in crate::cli) struct RunScenarios {
     /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(in crate::cli) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckScenarios {
+    /// Files, or folders with files that end in .yaml; those that begin with _ are only included
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+    /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(in crate::cli) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListScenarios {
+    /// Files or folders; without any the library that is built in
+    #[arg(value_name = "FILE|DIR")]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExplainScenario {
+    /// A scenario of the library, or a file
+    #[arg(value_name = "NAME|FILE", required_unless_present = "steps")]
+    pub(in crate::cli) scenario: Option<String>,
+    /// Explain every kind of step instead, with an example of each
+    #[arg(long, conflicts_with = "scenario")]
+    pub(in crate::cli) steps: bool,
+    /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(in crate::cli) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NewScenario {
+    /// Its name: small letters, digits and hyphens; the file is NAME.yaml
+    #[arg(value_name = "NAME")]
+    pub(in crate::cli) name: String,
+    /// What it is about
+    #[arg(long, value_enum, value_name = "payment|lifecycle|fault|outside", default_value_t = Template::Payment)]
+    pub(in crate::cli) template: Template,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Template {
+    /// A merchant, a token, a payment
+    Payment,
+    /// The issuer suspends a token and resumes it
+    Lifecycle,
+    /// D1 is overloaded for a while
+    Fault,
+    /// Your own system calls D1 and is notified
+    Outside,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -60,3 +60,12 @@ fn every_kind_of_step_has_an_example_that_is_taken() {
         assert_eq!(findings(&[("a.yaml", &text)], &[]), [""; 0], "{kind}:\n{text}");
     }
 }
+
+#[test]
+fn the_scenario_of_the_readme_is_one() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).expect("README.md at the root");
+    let shown = readme.split("```yaml\n# yaml-language-server: $schema=scenario.schema.json\n").nth(1);
+    let shown = shown.and_then(|rest| rest.split("```").next()).expect("a scenario in the README");
+    assert_eq!(findings(&[("a.yaml", shown)], &[]), [""; 0]);
+}
