@@ -14,7 +14,7 @@ pub(super) use contract::{
 };
 pub(super) use scenario::{
     CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RunScenarios, Scenario, ScenarioCommand,
-    Template,
+    ScenarioFiles, Template,
 };
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.

@@ -1,5 +1,6 @@
 //! The options of `d1sim scenario`.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -33,11 +34,59 @@ pub(in crate::cli) struct RunScenarios {
     #[arg(value_name = "FILE|DIR", required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
     /// Seed of all that is drawn, over the one that the scenario names
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(in crate::cli) seed: Option<u32>,
+    /// Play with each of these seeds, up to the first that fails
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub(in crate::cli) seeds: Option<RangeInclusive<u32>>,
     /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(in crate::cli) set: Vec<(String, String)>,
+    /// Play only the scenarios whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) filter: Option<String>,
+    /// So many at once [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(in crate::cli) jobs: Option<u16>,
+    /// A program that tells what your receiver knows of a token (contracts/shims/RECEIVER.md), where the scenario names
+    /// none
+    #[arg(long, value_name = "COMMAND")]
+    pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    #[command(flatten)]
+    pub(in crate::cli) files: ScenarioFiles,
+}
+
+/// Where the reports of a run go.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ScenarioFiles {
+    /// Write the transcript; of several scenarios one NAME.txt each, into this folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(in crate::cli) transcript: Option<PathBuf>,
+    /// Write a timeline as one HTML page that needs nothing but itself; of several scenarios one NAME.html each, into this
+    /// folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Write what came of it as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) junit: Option<PathBuf>,
+    /// Write everything as JSON, an object a line
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) json: Option<PathBuf>,
+}
+
+/// The most seeds of one run.
+const MOST_SEEDS: u32 = 100_000;
+
+fn seeds(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let expected = "expected A..B with A at most B, e.g. 1..200";
+    let (first, last) = text.split_once("..").ok_or(expected)?;
+    let last = last.strip_prefix('=').unwrap_or(last);
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| expected.to_owned());
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last || last - first >= MOST_SEEDS {
+        return Err(format!("{expected}, at most {MOST_SEEDS} of them"));
+    }
+    Ok(first..=last)
 }
 
 #[derive(Debug, Args)]

@@ -7,55 +7,142 @@ mod expect;
 mod gateway;
 mod ground;
 mod happened;
+mod in_order;
 mod miss;
 mod names;
 mod played;
 mod player;
 mod receiver;
+mod report;
+mod shown;
 mod transcript;
 mod wait;
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
 use super::super::args::RunScenarios;
+use super::super::contract::unless_interrupted;
 use super::super::exit::{Exit, Failure};
-use super::super::print;
+use super::super::say;
+use super::nothing;
 use super::source::sources;
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Scenario, Weight};
 use ground::Papermill;
+use in_order::in_order;
 use played::{Played, play};
+use report::Reports;
+use shown::Shown;
 
 pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
-    let sources = sources(&args.paths)?;
-    let mut scenarios: Vec<Scenario> = Vec::new();
-    let mut faults = Vec::new();
-    for source in &sources {
-        let loaded = scenario::load(&source.file, &args.set, &source.read);
-        faults
-            .extend(loaded.findings.all().filter(|one| one.weight != Weight::Hint).map(ToString::to_string));
-        scenarios.extend(loaded.scenario);
-    }
-    if !faults.is_empty() {
-        return Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))));
-    }
+    let scenarios = scenarios(args)?;
+    let reports = Reports::open(&args.files, scenarios.len() > 1)?;
     let most = scenarios.iter().map(|scenario| scenario.stage.gateways.len()).max().unwrap_or_default();
-    let mill = Papermill::new(most)?;
+    let mill = Arc::new(Papermill::new(most)?);
+    let cores = available_parallelism().map_or(1, usize::from);
+    let at_once = args.jobs.map_or(cores, usize::from);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
-    let mut all = Vec::new();
-    for scenario in &scenarios {
-        let seed = seed(args, scenario)?;
-        let played = runtime.block_on(play(&mill, scenario, seed))?;
-        print(&played.transcript());
-        all.push(played);
+    let tasks = tasks(args, &scenarios)?;
+    let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
+    let work = |(scenario, seed): (Arc<Scenario>, u64)| {
+        let (mill, probe) = (Arc::clone(&mill), args.probe.clone());
+        async move { play(&mill, &scenario, seed, probe.as_ref()).await }
+    };
+    let playing = async {
+        in_order(tasks, at_once, work, |played| shown.tell(played)).await;
+        Ok(())
+    };
+    let ended = runtime.block_on(unless_interrupted(playing));
+    // What was given up is over before the folder goes.
+    drop(runtime);
+    let (all, failure) = shown.close();
+    let not_played: Vec<String> = scenarios
+        .iter()
+        .filter(|scenario| !all.iter().any(|played| played.name == scenario.name))
+        .map(|scenario| scenario.name.clone())
+        .collect();
+    reports.write(&all, &not_played)?;
+    ended?;
+    failure.map_or(Ok(()), Err)?;
+    if let Some(played) = all.iter().find(|played| played.outcome() != "passed") {
+        say(&format!("to see it again: {}", again(args, played)));
     }
     judge(&all)
 }
 
-fn seed(args: &RunScenarios, scenario: &Scenario) -> Result<u64, Failure> {
-    match args.seed.or(scenario.stage.seed) {
-        Some(seed) => Ok(seed.into()),
-        None => fresh_seed().map(|seed| seed % (1 << 32)).map_err(Failure::internal),
+/// All of them, checked; nothing is played if one cannot be.
+fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
+    for source in sources(&args.paths)? {
+        let loaded = scenario::load(&source.file, &args.set, &source.read);
+        let found = loaded.findings.all().filter(|one| one.weight != Weight::Hint);
+        faults.extend(found.map(ToString::to_string));
+        let Some(scenario) = loaded.scenario else { continue };
+        if let Some(first) = all.insert(scenario.name.clone(), source.file.clone()) {
+            let (file, name) = (&source.file, &scenario.name);
+            faults.push(format!("{file}:1:1: {first} has the name `{name}` already; give this one another"));
+        }
+        scenarios.push(Arc::new(scenario));
     }
+    if !faults.is_empty() {
+        return Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))));
+    }
+    if let Some(filter) = &args.filter {
+        scenarios.retain(|scenario| scenario.name.contains(filter.as_str()));
+        if scenarios.is_empty() {
+            return Err(nothing(format!("--filter {filter}: no scenario's name contains it")));
+        }
+    }
+    Ok(scenarios)
+}
+
+/// What is played, in the order in which it is told: all scenarios with one seed, before any with the next.
+fn tasks(
+    args: &RunScenarios,
+    scenarios: &[Arc<Scenario>],
+) -> Result<Box<dyn Iterator<Item = (Arc<Scenario>, u64)>>, Failure> {
+    let scenarios = scenarios.to_vec();
+    if let Some(seeds) = &args.seeds {
+        let with = move |seed: u32| {
+            let all = scenarios.clone();
+            all.into_iter().map(move |scenario| (scenario, u64::from(seed)))
+        };
+        return Ok(Box::new(seeds.clone().flat_map(with)));
+    }
+    let mut all = Vec::new();
+    for scenario in scenarios {
+        let seed = match args.seed.or(scenario.stage.seed) {
+            Some(seed) => seed.into(),
+            // What --seed takes.
+            None => fresh_seed().map_err(Failure::internal)? % (1 << 32),
+        };
+        all.push((scenario, seed));
+    }
+    Ok(Box::new(all.into_iter()))
+}
+
+/// The line that plays it in the same way.
+fn again(args: &RunScenarios, played: &Played) -> String {
+    let mut line = format!("d1sim scenario run {} --seed {}", quoted(&played.file), played.seed);
+    for (name, value) in &args.set {
+        // Writing to a String cannot fail.
+        let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
+    }
+    line
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,+".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn judge(all: &[Played]) -> Result<(), Failure> {
@@ -70,4 +157,16 @@ fn judge(all: &[Played]) -> Result<(), Failure> {
         return fault(Exit::CaseFailed, format!("{failed} of {count} scenarios failed, see above"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_see_two() {
+        assert_eq!(quoted("days/a-b.yaml"), "days/a-b.yaml");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
 }

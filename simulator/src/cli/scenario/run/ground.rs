@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use d1_contracts::{ProbeCommand, ShimCommand};
 use d1_fixtures::{Plan, write_sandbox};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -17,7 +18,7 @@ use super::receiver::OwnReceiver;
 use crate::clock::ClockMode;
 use crate::config::ReceiverConfig;
 use crate::notify::{OauthSettings, Schedule};
-use crate::scenario::{Receiver, ReceiverAt, Scenario, Stage};
+use crate::scenario::{Place, Receiver, ReceiverAt, Scenario, Stage};
 use crate::simulator::{Running, Simulator};
 
 /// Certificates and keys for all scenarios of a run, which only read them.
@@ -54,7 +55,12 @@ impl Papermill {
 
 impl Ground {
     /// Starts a sandbox for this scenario alone, on free ports.
-    pub(super) async fn start(mill: &Papermill, scenario: &Scenario, seed: u64) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        mill: &Papermill,
+        scenario: &Scenario,
+        seed: u64,
+        probe: Option<&ShimCommand>,
+    ) -> Result<Self, Failure> {
         let stage = &scenario.stage;
         let mut config = read_config(&mill.config)?;
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -88,7 +94,12 @@ impl Ground {
         let gateways = players.into_iter().map(|(name, id, papers, clock, receiver)| {
             Ok((name, Gateway::new(&id, papers, to.clone(), clock, jitter(seed), receiver)?))
         });
-        let gateways = gateways.collect::<Result<_, Failure>>()?;
+        let mut gateways = gateways.collect::<Result<BTreeMap<String, Gateway>, Failure>>()?;
+        for given in &stage.gateways {
+            if let (Receiver::At(at), Some(gateway)) = (&given.receiver, gateways.get_mut(&given.name.name)) {
+                gateway.probe = probe_of(at, &given.name.place, probe)?;
+            }
+        }
         let authority = Some((mill.folder.file("ca/thales-ca.pem"), mill.folder.file("ca/thales-ca.key")));
         Ok(Self { admin, gateways, authority, running: Some(running) })
     }
@@ -121,6 +132,19 @@ fn receiver_at(folder: &SandboxFolder, at: &ReceiverAt, scenario: &str) -> Resul
 /// A file that a scenario names, relative to itself.
 fn beside(scenario: &str, file: &str) -> PathBuf {
     Path::new(scenario).parent().unwrap_or(Path::new("")).join(file)
+}
+
+/// The probe that the scenario names, or else that of the command line.
+fn probe_of(
+    at: &ReceiverAt,
+    place: &Place,
+    otherwise: Option<&ShimCommand>,
+) -> Result<Option<ProbeCommand>, Failure> {
+    let named = at
+        .probe
+        .as_ref()
+        .map(|command| command.parse().map_err(|fault| Failure::usage(format!("{place}: `probe`: {fault}"))));
+    Ok(named.transpose()?.or_else(|| otherwise.cloned()).map(ProbeCommand::new))
 }
 
 fn url(text: &str) -> Result<reqwest::Url, Failure> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use d1_contracts::ShimCommand;
+
 use super::super::super::exit::Failure;
 use super::ground::{Ground, Papermill};
 use super::miss::{Broken, Miss};
@@ -25,9 +27,14 @@ pub(super) struct Played {
 }
 
 /// Plays a scenario on a sandbox of its own.
-pub(super) async fn play(mill: &Papermill, scenario: &Scenario, seed: u64) -> Result<Played, Failure> {
+pub(super) async fn play(
+    mill: &Papermill,
+    scenario: &Scenario,
+    seed: u64,
+    probe: Option<&ShimCommand>,
+) -> Result<Played, Failure> {
     let watch = Stopwatch::start();
-    let ground = Ground::start(mill, scenario, seed).await?;
+    let ground = Ground::start(mill, scenario, seed, probe).await?;
     let mut player = Player::new(scenario, ground).map_err(|Broken(why)| Failure::internal(why))?;
     let ended = player.play().await;
     let Player { ground, lines, misses, .. } = player;
@@ -56,6 +63,15 @@ impl Played {
         lines.push(String::new());
         lines.push(self.verdict());
         lines.join("\n")
+    }
+
+    /// In one word: `passed`, `failed` or `brokenOff`.
+    pub(super) fn outcome(&self) -> &'static str {
+        match (&self.broken, self.misses.is_empty()) {
+            (Some(_), _) => "brokenOff",
+            (None, false) => "failed",
+            (None, true) => "passed",
+        }
     }
 
     /// One line: what came of it.

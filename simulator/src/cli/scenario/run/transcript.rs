@@ -81,6 +81,12 @@ impl Line {
         })
     }
 
+    /// Date and time, without what nobody reads.
+    pub(super) fn clock(&self) -> String {
+        let text = format!("{:.3}", self.at);
+        text.get(5..23).map_or(text.clone(), |short| short.replace('T', " "))
+    }
+
     /// As a line for people.
     pub(super) fn told(&self) -> String {
         let way = match (self.from, self.to) {
