@@ -43,6 +43,8 @@ pub struct Config {
     pub(crate) base_path: String,
     pub(crate) common_name: CommonName,
     pub(crate) server: ServerFiles,
+    /// Client certificates begin and end by the sandbox clock, and not by the system's.
+    pub(crate) sandbox_dates: bool,
     pub(crate) own_key: OwnKey,
     /// D1's client certificate and its key, PEM.
     pub(crate) outbound: Zeroizing<String>,

@@ -243,7 +243,12 @@ fn notifiers(
 pub(crate) fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Result<Door, TlsError> {
     let files = &config.server;
     Ok(Door::MutualTls {
-        config: server_config(&files.certificate, &files.key, &files.client_authority)?,
+        config: server_config(
+            &files.certificate,
+            &files.key,
+            &files.client_authority,
+            config.sandbox_dates.then_some(clock),
+        )?,
         identify: Arc::new(config.identify()),
         journal: Arc::clone(journal),
         clock: clock.clone(),

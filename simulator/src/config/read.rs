@@ -102,6 +102,7 @@ impl Config {
                     .text("server.clientAuthority", &file.server.client_authority)?
                     .to_string(),
             },
+            sandbox_dates: false,
             own_key: OwnKey::read(&own_key).map_err(|fault| {
                 ConfigError::new("server.jweKey", "a private JWK of P-256", fault.to_string())
             })?,

@@ -45,6 +45,16 @@ pub(in crate::cli) struct RunScenarios {
     /// Play only the scenarios whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) filter: Option<String>,
+    /// Play on the sandbox with this admin port, one scenario after the other, and with the gateways that it has; its clock
+    /// must be manual
+    #[arg(long, value_name = "URL", conflicts_with_all = ["jobs", "seed", "seeds"])]
+    pub(in crate::cli) attach: Option<String>,
+    /// The file with the bearer that this admin port asks for
+    #[arg(long, value_name = "FILE", requires = "attach")]
+    pub(in crate::cli) admin_token_file: Option<PathBuf>,
+    /// The folder of that sandbox, with its certificates and keys [default: the one that it says it has]
+    #[arg(long, value_name = "DIR", requires = "attach")]
+    pub(in crate::cli) sandbox: Option<PathBuf>,
     /// So many at once [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) jobs: Option<u16>,

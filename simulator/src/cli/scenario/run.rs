@@ -31,34 +31,35 @@ use super::nothing;
 use super::source::sources;
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Scenario, Weight};
-use ground::Papermill;
+use ground::{Attached, Papermill};
 use in_order::in_order;
-use played::{Played, play};
+use played::{On, Played, play};
 use report::Reports;
 use shown::Shown;
 
 pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
     let scenarios = scenarios(args)?;
     let reports = Reports::open(&args.files, scenarios.len() > 1)?;
-    let most = scenarios.iter().map(|scenario| scenario.stage.gateways.len()).max().unwrap_or_default();
-    let mill = Arc::new(Papermill::new(most)?);
+    let on = on(args, &scenarios)?;
     let cores = available_parallelism().map_or(1, usize::from);
-    let at_once = args.jobs.map_or(cores, usize::from);
+    // Who moves the clock of a sandbox moves it for everybody.
+    let at_once = if args.attach.is_some() { 1 } else { args.jobs.map_or(cores, usize::from) };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
     let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
     let work = |(scenario, seed): (Arc<Scenario>, u64)| {
-        let (mill, probe) = (Arc::clone(&mill), args.probe.clone());
-        async move { play(&mill, &scenario, seed, probe.as_ref()).await }
+        let on = on.clone();
+        async move { play(&on, &scenario, seed).await }
     };
     let playing = async {
         in_order(tasks, at_once, work, |played| shown.tell(played)).await;
         Ok(())
     };
     let ended = runtime.block_on(unless_interrupted(playing));
-    // What was given up is over before the folder goes.
+    // What was given up is over before the folder with its papers goes.
     drop(runtime);
+    drop(on);
     let (all, failure) = shown.close();
     let not_played: Vec<String> = scenarios
         .iter()
@@ -72,6 +73,16 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
         say(&format!("to see it again: {}", again(args, played)));
     }
     judge(&all)
+}
+
+fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
+    let probe = args.probe.clone();
+    if let Some(url) = &args.attach {
+        let (token_file, sandbox) = (args.admin_token_file.clone(), args.sandbox.clone());
+        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, probe })));
+    }
+    let most = scenarios.iter().map(|scenario| scenario.stage.gateways.len()).max().unwrap_or_default();
+    Ok(On::Own(Arc::new(Papermill::new(most)?), probe))
 }
 
 /// All of them, checked; nothing is played if one cannot be.

@@ -1,5 +1,6 @@
 //! What does not change while a sandbox runs.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
@@ -16,6 +17,7 @@ pub(crate) struct Facts {
     environment: &'static str,
     base_path: String,
     gateways: Vec<String>,
+    receivers: BTreeMap<String, String>,
     config: String,
 }
 
@@ -28,6 +30,14 @@ impl Facts {
             environment: config.environment,
             base_path: config.base_path.clone(),
             gateways: config.gateway_ids().map(String::from).collect(),
+            receivers: config
+                .gateways
+                .iter()
+                .filter_map(|gateway| {
+                    let url = gateway.receiver.as_ref()?.url.as_str().trim_end_matches('/');
+                    Some((gateway.id.to_string(), url.to_owned()))
+                })
+                .collect(),
             config: config.source.display().to_string(),
         }
     }

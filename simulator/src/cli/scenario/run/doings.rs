@@ -1,9 +1,7 @@
 //! Steps in which others do something: the issuer, the network, the receiver, the gateway's clock.
 
-use d1_fixtures::{Authority, LeafSpec};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::admin::Answer;
 use super::miss::{Broken, Miss};
@@ -90,12 +88,14 @@ impl Player<'_> {
         }
         let answer = self.ground.admin.post("faults", &Value::Object(body)).await?;
         self.must(step, &answer, 201, "the fault to be taken");
+        self.faults.push(fault.name.name.clone());
         Ok(())
     }
 
     pub(super) async fn lift(&mut self, step: &Step, name: &Named) -> Result<(), Broken> {
         let answer = self.ground.admin.delete(&format!("faults/{}", name.name)).await?;
         self.must(step, &answer, 204, "the fault to be lifted");
+        self.faults.retain(|other| *other != name.name);
         Ok(())
     }
 
@@ -174,29 +174,13 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// A certificate for the client, as Thales would sign it at this moment of the sandbox clock.
     pub(super) fn certificate(&mut self, step: &Certificate) -> Result<(), Broken> {
-        let broken = |fault: &dyn std::fmt::Display| Broken(format!("the new certificate: {fault}"));
-        let now =
-            OffsetDateTime::from_unix_timestamp(self.now.as_second()).map_err(|fault| broken(&fault))?;
-        let id = self.gateway(step.gateway.as_ref())?.1.id.clone();
-        let names = d1_fixtures::client_common_name(
-            d1_fixtures::KeyKind::Ec,
-            id.as_str(),
-            d1_fixtures::Environment::PreProd,
-        );
-        let (certificate, key) = self.ground.authority.as_ref().map_or_else(
-            || Err(Broken("the sandbox folder is not at hand".to_owned())),
-            |(certificate, key)| {
-                let authority = Authority::read(certificate, key).map_err(|fault| broken(&fault))?;
-                let spec = LeafSpec::client(names, now).map_err(|fault| broken(&fault))?;
-                let lifetime = time::Duration::try_from(step.lifetime).map_err(|fault| broken(&fault))?;
-                let spec = LeafSpec { not_after: now + lifetime, ..spec };
-                let minted = authority.issue(&spec).map_err(|fault| broken(&fault))?;
-                Ok((minted.cert_pem, minted.key_pem))
-            },
-        )?;
+        let (now, lifetime) = (self.now, step.lifetime);
+        let authority = self.ground.authority.clone();
+        let authority = authority.ok_or_else(|| Broken("the sandbox folder is not at hand".to_owned()))?;
         let (_, gateway) = self.gateway(step.gateway.as_ref())?;
+        let minted = authority.sign(gateway.id.as_str(), now, lifetime);
+        let (certificate, key) = minted.map_err(|failure| Broken(failure.error.to_string()))?;
         gateway.show(certificate, key).map_err(|failure| Broken(failure.error.to_string()))
     }
 }

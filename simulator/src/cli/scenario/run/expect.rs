@@ -22,6 +22,7 @@ const NEAREST: usize = 5;
 
 impl Player<'_> {
     pub(super) async fn expect(&mut self, step: &Step, all: &[Expectation]) -> Result<(), Broken> {
+        let first = self.misses.len();
         for one in all {
             let before = self.misses.len();
             match &one.expected {
@@ -39,6 +40,8 @@ impl Player<'_> {
                 }
             }
         }
+        // As they stand in the file.
+        self.misses[first..].sort_by(|one, other| one.place.cmp(&other.place));
         Ok(())
     }
 

@@ -1,25 +1,31 @@
 //! The sandbox that a scenario is played on: one of its own, in process.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use d1_contracts::{ProbeCommand, ShimCommand};
-use d1_fixtures::{Plan, write_sandbox};
+use d1_fixtures::{Authority, KeyKind, LeafSpec, Plan, client_common_name, write_sandbox};
+use jiff::Timestamp;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::super::super::exit::Failure;
+use super::super::super::exit::{Exit, Failure};
 use super::super::super::folder::{CONFIG, SandboxFolder, read_config, read_text};
 use super::super::super::{init, serve};
 use super::admin::Admin;
 use super::gateway::{Address, Gateway, Papers, time_of};
+use super::miss::Broken;
 use super::receiver::OwnReceiver;
 use crate::clock::ClockMode;
 use crate::config::ReceiverConfig;
 use crate::notify::{OauthSettings, Schedule};
-use crate::scenario::{Place, Receiver, ReceiverAt, Scenario, Stage};
+use crate::scenario::{Action, Place, Receiver, ReceiverAt, Scenario, Stage};
 use crate::simulator::{Running, Simulator};
+
+const TEN_YEARS: Duration = Duration::from_hours(24 * 3650);
 
 /// Certificates and keys for all scenarios of a run, which only read them.
 pub(crate) struct Papermill {
@@ -28,13 +34,34 @@ pub(crate) struct Papermill {
     _temporary: TempDir,
 }
 
+/// A sandbox that runs already.
+pub(crate) struct Attached {
+    pub(super) url: String,
+    pub(super) token_file: Option<PathBuf>,
+    /// Its folder, if not the one that it names.
+    pub(super) sandbox: Option<PathBuf>,
+    pub(super) probe: Option<ShimCommand>,
+}
+
+/// The Thales authority of the papers.
+#[derive(Clone)]
+pub(super) struct Signer {
+    certificate: PathBuf,
+    key: PathBuf,
+    environment: String,
+}
+
 /// A sandbox, and those who play the gateways.
 pub(super) struct Ground {
     pub(super) admin: Admin,
     /// By the names of the scenario.
     pub(super) gateways: BTreeMap<String, Gateway>,
-    /// Certificate and key of the authority that signs the gateways' certificates.
-    pub(super) authority: Option<(PathBuf, PathBuf)>,
+    /// What the sandbox clock shows.
+    pub(super) now: Timestamp,
+    /// The last number of the journal from before the scenario.
+    pub(super) began: u64,
+    /// Who signs the gateways' certificates; only a sandbox of the scenario's own judges them by its clock.
+    pub(super) authority: Option<Signer>,
     running: Option<Running>,
 }
 
@@ -53,6 +80,31 @@ impl Papermill {
     }
 }
 
+impl Signer {
+    fn of(folder: &SandboxFolder, environment: &str) -> Self {
+        let (certificate, key) = (folder.file("ca/thales-ca.pem"), folder.file("ca/thales-ca.key"));
+        Self { certificate, key, environment: environment.to_owned() }
+    }
+
+    /// A client certificate and its key, PEM, for a gateway from `now` on.
+    pub(super) fn sign(
+        &self,
+        gateway: &str,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> Result<(String, String), Failure> {
+        let environment = self.environment.parse().map_err(Failure::internal)?;
+        let name = client_common_name(KeyKind::Ec, gateway, environment);
+        let now = OffsetDateTime::from_unix_timestamp(now.as_second()).map_err(Failure::internal)?;
+        let spec = LeafSpec::client(name, now).map_err(Failure::internal)?;
+        let lifetime = time::Duration::try_from(lifetime).map_err(Failure::internal)?;
+        let spec = LeafSpec { not_after: now + lifetime, ..spec };
+        let authority = Authority::read(&self.certificate, &self.key).map_err(Failure::resource)?;
+        let minted = authority.issue(&spec).map_err(Failure::internal)?;
+        Ok((minted.cert_pem, minted.key_pem))
+    }
+}
+
 impl Ground {
     /// Starts a sandbox for this scenario alone, on free ports.
     pub(super) async fn start(
@@ -68,7 +120,10 @@ impl Ground {
         config.clock = ClockMode::Manual { start_ms: stage.clock.as_millisecond() };
         config.schedule = schedule(stage);
         config.gateways.truncate(stage.gateways.len());
-        let base_path = config.base_path.clone();
+        config.sandbox_dates =
+            scenario.steps.iter().any(|step| matches!(step.action, Action::Certificate(_)));
+        let signer = Signer::of(&mill.folder, config.environment);
+        let (base_path, dated) = (config.base_path.clone(), config.sandbox_dates);
         let mut players = Vec::new();
         for (gateway, known) in stage.gateways.iter().zip(&mut config.gateways) {
             let id = known.id.as_str().to_owned();
@@ -76,7 +131,9 @@ impl Ground {
             let clock = d1_client::Clock::manual(time_of(stage.clock));
             let receiver = match &gateway.receiver {
                 Receiver::Own => {
-                    let own = OwnReceiver::start(&mill.folder, &id, papers.own_key()?, clock.clone()).await?;
+                    let own =
+                        OwnReceiver::start(&mill.folder, &id, papers.own_key()?, clock.clone(), free_port())
+                            .await?;
                     let authority = mill.folder.text("ca/receiver-ca.pem")?.to_string();
                     known.receiver = Some(ReceiverConfig { url: url(&own.url)?, authority, oauth: None });
                     Some(own)
@@ -95,13 +152,72 @@ impl Ground {
             Ok((name, Gateway::new(&id, papers, to.clone(), clock, jitter(seed), receiver)?))
         });
         let mut gateways = gateways.collect::<Result<BTreeMap<String, Gateway>, Failure>>()?;
+        if dated {
+            // What the papers show is dated by the system's clock.
+            for gateway in gateways.values_mut() {
+                let (certificate, key) = signer.sign(gateway.id.as_str(), stage.clock, TEN_YEARS)?;
+                gateway.show(certificate, key)?;
+            }
+        }
         for given in &stage.gateways {
             if let (Receiver::At(at), Some(gateway)) = (&given.receiver, gateways.get_mut(&given.name.name)) {
                 gateway.probe = probe_of(at, &given.name.place, probe)?;
             }
         }
-        let authority = Some((mill.folder.file("ca/thales-ca.pem"), mill.folder.file("ca/thales-ca.key")));
-        Ok(Self { admin, gateways, authority, running: Some(running) })
+        let (authority, running) = (Some(signer), Some(running));
+        Ok(Self { admin, gateways, authority, now: stage.clock, began: 0, running })
+    }
+
+    /// Takes the sandbox behind an admin port as it is, with gateways that it has already.
+    pub(super) async fn attach(to: &Attached, scenario: &Scenario) -> Result<Self, Failure> {
+        let admin = Admin::new(&to.url, to.token_file.as_deref())?;
+        let broken = |Broken(why)| Failure { exit: Exit::Harness, error: why.into() };
+        let info = admin.get("info").await.map_err(broken)?;
+        let text = |member: &str| info[member].as_str().unwrap_or_default().to_owned();
+        if text("clock") != "manual" {
+            let hint = "its clock is real, and a scenario moves the clock: start it with --clock manual";
+            return Err(Failure::usage(format!("--attach {}: {hint}", to.url)));
+        }
+        let named = PathBuf::from(text("config"));
+        let folder = to.sandbox.clone().or_else(|| named.parent().map(Path::to_owned)).unwrap_or_default();
+        let folder = SandboxFolder::open(&folder)?;
+        let state = admin.get("state").await.map_err(broken)?;
+        let (known, wanted) = (folder.config.gateways.len(), scenario.stage.gateways.len());
+        if known < wanted {
+            let reason = format!(
+                "the scenario has {wanted} gateways, the sandbox {known}: `d1sim init --gateway` takes several"
+            );
+            return Err(Failure::usage(reason));
+        }
+        let now = state["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or(scenario.stage.clock);
+        let at = Address { api: text("api"), base_path: text("basePath") };
+        let mut gateways = BTreeMap::new();
+        for (gateway, known) in scenario.stage.gateways.iter().zip(&folder.config.gateways) {
+            let id = known.id.as_str();
+            let papers = Papers::of(&folder, id)?;
+            let clock = d1_client::Clock::manual(time_of(now));
+            let (mut probe, mut receiver) = (None, None);
+            match &gateway.receiver {
+                Receiver::Own => {
+                    let port = info["receivers"][id].as_str().and_then(|told| {
+                        let told = url(told).ok()?;
+                        Some((told.host_str()?.to_owned(), told.port_or_known_default()?))
+                    });
+                    let port =
+                        port.ok_or_else(|| Failure::usage(format!("the sandbox notifies nobody for {id}")))?;
+                    let own = OwnReceiver::start(&folder, id, papers.own_key()?, clock.clone(), port).await?;
+                    receiver = Some(own);
+                }
+                Receiver::At(given) => {
+                    probe = probe_of(given, &gateway.name.place, to.probe.as_ref())?;
+                }
+            }
+            let mut player = Gateway::new(id, papers, at.clone(), clock, 0.5, receiver)?;
+            player.probe = probe;
+            gateways.insert(gateway.name.name.clone(), player);
+        }
+        let began = state["journal"].as_u64().unwrap_or_default();
+        Ok(Self { admin, gateways, authority: None, now, began, running: None })
     }
 
     pub(super) async fn stop(self) {
@@ -109,6 +225,10 @@ impl Ground {
             running.stop().await;
         }
     }
+}
+
+fn free_port() -> (String, u16) {
+    (Ipv4Addr::LOCALHOST.to_string(), 0)
 }
 
 /// The receiver under test. What the scenario names no authority for is signed for by that of the papers.

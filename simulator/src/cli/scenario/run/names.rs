@@ -43,10 +43,6 @@ impl Names {
         id.is_some() && self.tokens.get(name).map(|token| token.id.as_str()) == id
     }
 
-    pub(super) fn gateway_called(&self, id: &str) -> String {
-        called(self.gateways.iter().find(|(_, known)| *known == id).map(|(name, _)| name), id)
-    }
-
     pub(super) fn merchant_called(&self, id: &str) -> String {
         called(self.merchants.iter().find(|(_, known)| known.id.as_str() == id).map(|(name, _)| name), id)
     }

@@ -1,11 +1,12 @@
 //! What came of playing a scenario.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use d1_contracts::ShimCommand;
 
 use super::super::super::exit::Failure;
-use super::ground::{Ground, Papermill};
+use super::ground::{Attached, Ground, Papermill};
 use super::miss::{Broken, Miss};
 use super::player::Player;
 use super::transcript::Line;
@@ -26,17 +27,26 @@ pub(super) struct Played {
     pub(super) took: Duration,
 }
 
-/// Plays a scenario on a sandbox of its own.
-pub(super) async fn play(
-    mill: &Papermill,
-    scenario: &Scenario,
-    seed: u64,
-    probe: Option<&ShimCommand>,
-) -> Result<Played, Failure> {
+/// Where a scenario is played.
+#[derive(Clone)]
+pub(super) enum On {
+    /// On a sandbox of its own.
+    Own(Arc<Papermill>, Option<ShimCommand>),
+    /// On one that runs already.
+    Attached(Arc<Attached>),
+}
+
+/// Plays a scenario.
+pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Played, Failure> {
     let watch = Stopwatch::start();
-    let ground = Ground::start(mill, scenario, seed, probe).await?;
+    let ground = match on {
+        On::Own(mill, probe) => Ground::start(mill, scenario, seed, probe.as_ref()).await?,
+        On::Attached(to) => Ground::attach(to, scenario).await?,
+    };
     let mut player = Player::new(scenario, ground).map_err(|Broken(why)| Failure::internal(why))?;
     let ended = player.play().await;
+    let cleared = player.clear().await;
+    let ended = ended.and(cleared);
     let Player { ground, lines, misses, .. } = player;
     ground.stop().await;
     Ok(Played {

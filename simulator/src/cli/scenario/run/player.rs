@@ -1,6 +1,6 @@
 //! Plays one scenario: step by step, on the sandbox's clock, with a transcript.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use d1_client::Clock;
@@ -41,9 +41,13 @@ pub(super) struct Player<'s> {
     pub(super) read: u64,
     /// The same, when the last step `expect` was over.
     pub(super) last_expect: u64,
+    /// The names of the faults that were set and not lifted.
+    pub(super) faults: Vec<String>,
     /// Nothing came and nothing went for so long before it is quiet.
     pub(super) silence: Duration,
     pub(super) lines: Vec<Line>,
+    /// Moves of the clock that stand in no line yet: what happened before the moment that it shows comes first.
+    ticks: VecDeque<Line>,
     pub(super) misses: Vec<Miss>,
     /// The step that is played, 0 for the stage.
     pub(super) step: usize,
@@ -62,12 +66,14 @@ impl<'s> Player<'s> {
             scenario,
             names,
             cards: cards(stage, &table),
-            now: stage.clock,
+            now: ground.now,
             entries: Vec::new(),
-            read: 0,
-            last_expect: 0,
+            read: ground.began,
+            last_expect: ground.began,
+            faults: Vec::new(),
             silence,
             lines: Vec::new(),
+            ticks: VecDeque::new(),
             misses: Vec::new(),
             step: 0,
             ground,
@@ -76,6 +82,11 @@ impl<'s> Player<'s> {
 
     /// Plays all of it. What does not come as expected is noted, and the play goes on.
     pub(super) async fn play(&mut self) -> Result<(), Broken> {
+        if self.scenario.stage.clock > self.now {
+            let to = ("to", Value::from(self.scenario.stage.clock.to_string()));
+            let answer = self.ground.admin.advance(to, Duration::ZERO).await?;
+            self.moved(&answer)?;
+        }
         self.set_the_stage().await?;
         if !self.misses.is_empty() {
             // Without its stage nothing that follows means anything.
@@ -98,6 +109,15 @@ impl<'s> Player<'s> {
                 ))
             };
             played.unwrap_or_else(|_| Err(late()))?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the sandbox without what the scenario did to it.
+    pub(super) async fn clear(&mut self) -> Result<(), Broken> {
+        for name in std::mem::take(&mut self.faults) {
+            // One that has ended by itself is not there any more.
+            let _ = self.ground.admin.delete(&format!("faults/{name}")).await?;
         }
         Ok(())
     }
@@ -144,6 +164,13 @@ impl<'s> Player<'s> {
             let Some(last) = page.last() else { return Ok(()) };
             self.read = last.n;
             for entry in page {
+                let ours = |id| self.names.gateways.values().any(|known| known == id);
+                if !entry.text("gateway").is_none_or(ours) {
+                    continue;
+                }
+                while let Some(tick) = self.ticks.pop_front_if(|tick| tick.at <= entry.at) {
+                    self.lines.push(tick);
+                }
                 self.lines.extend(line_of(&entry, self.step, &self.names));
                 self.entries.push(entry);
             }
@@ -204,7 +231,8 @@ impl<'s> Player<'s> {
             }
         }
         self.now = now;
-        self.note(Kind::Event, format!("the clock: {:.3}", now));
+        let text = format!("the clock shows {now:.3}");
+        self.ticks.push_back(self.line(Kind::Event, text));
         Ok(())
     }
 
@@ -228,8 +256,14 @@ impl<'s> Player<'s> {
     }
 
     pub(super) fn note(&mut self, kind: Kind, text: String) {
+        self.lines.extend(self.ticks.drain(..));
+        let line = self.line(kind, text);
+        self.lines.push(line);
+    }
+
+    fn line(&self, kind: Kind, text: String) -> Line {
         let (from, to) = (Lane::Player, Lane::Player);
-        self.lines.push(Line { at: self.now, step: self.step, kind, from, to, text });
+        Line { at: self.now, step: self.step, kind, from, to, text }
     }
 
     /// The gateway that a step means, or the only one.

@@ -42,12 +42,13 @@ impl NotificationHandler for Kept {
 }
 
 impl OwnReceiver {
-    /// Starts it on a free port of loopback.
+    /// Starts it at this address; port 0 takes a free one.
     pub(super) async fn start(
         folder: &SandboxFolder,
         gateway: &str,
         own_key: OwnKey,
         clock: Clock,
+        at: (String, u16),
     ) -> Result<Self, Failure> {
         let gateway = GatewayId::new(gateway).map_err(Failure::usage)?;
         let (store, instead) = (Arc::new(MemoryStore::new()), Arc::new(AtomicU16::new(0)));
@@ -71,7 +72,7 @@ impl OwnReceiver {
             TlsIdentity::from_pem(certificate.as_bytes(), key.as_bytes()).map_err(Failure::usage)?;
         let callers =
             TrustedRoots::from_pem(text("ca/thales-client-ca.pem")?.as_bytes()).map_err(Failure::usage)?;
-        let (inner, outer) = (listen().await?, listen().await?);
+        let (inner, outer) = (listen(("127.0.0.1".to_owned(), 0)).await?, listen(at).await?);
         let port = |listener: &TcpListener| listener.local_addr().map_err(Failure::resource);
         let (to, url) = (port(&inner)?, format!("https://{}", port(&outer)?));
         let (open, mut serving) = (watch::Sender::new(true), JoinSet::new());
@@ -117,9 +118,9 @@ impl OwnReceiver {
     }
 }
 
-async fn listen() -> Result<TcpListener, Failure> {
-    let listening = TcpListener::bind(("127.0.0.1", 0)).await;
-    listening.map_err(|fault| Failure::resource(format!("no port for the receiver: {fault}")))
+async fn listen((host, port): (String, u16)) -> Result<TcpListener, Failure> {
+    let listening = TcpListener::bind((host.as_str(), port)).await;
+    listening.map_err(|fault| Failure::resource(format!("{host}:{port}: no port for the receiver: {fault}")))
 }
 
 /// Passes a connection on for as long as the door is open.
