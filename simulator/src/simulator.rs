@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::auth::{AccessTokens, Seen};
 use crate::chance::{Chance, NoRandomness, fresh_seed};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockMode};
 use crate::config::{Config, ConfigError, GatewayConfig};
 use crate::domain::{Behaviour, IssuerEvent, Pan};
 use crate::http::admin::{self, Admin, Facts};
@@ -185,6 +185,7 @@ pub(crate) fn setting(config: &Config, chance: Chance) -> Result<Setting, StartE
         cards,
         receivers: with_receiver.map(|gateway| gateway.id.clone()).collect(),
         limits: world::Limits::default(),
+        in_turn: matches!(config.clock, ClockMode::Manual { .. }),
     })
 }
 
@@ -265,6 +266,7 @@ pub(crate) fn app(
         tokens: AccessTokens::new()?,
         seen: Seen::default(),
         policy: config.policy,
+        auth_clock: config.auth_clock.of(clock),
         own_key: config.own_key,
         gateways: config.gateways.into_iter().map(keys).collect::<HashMap<_, _>>(),
     })

@@ -2,19 +2,23 @@
 //! echo of the correlation id, the record.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Version};
+use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::auth::AuthError;
-use crate::clock::Clock;
-use crate::journal::{self, Body, Fact, Journal, Why};
+use crate::clock::{Clock, Open};
+use crate::journal::{self, Fact, Journal, Why};
 use crate::stop::Stop;
 use crate::tls::Peer;
 
@@ -46,13 +50,15 @@ impl Exchanges {
 /// a task of its own: a caller who gives up must neither stop half way what he asked for nor leave no
 /// trace of it.
 pub(super) async fn exchange(State(mut all): State<Exchanges>, request: Request, next: Next) -> Response {
+    // Dropped once the last byte of the answer has been handed over.
+    let open = all.clock.open();
     let permit = Arc::clone(&all.room).try_acquire_owned().ok();
     let (journal, clock, room) = (Arc::clone(&all.journal), all.clock.clone(), permit.is_some());
     let mut work = Box::pin(async move { recorded(&journal, &clock, request, next, room).await });
     // Nearly every request is done here: a task and a channel would cost more than it does.
     let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
     if let Poll::Ready(response) = first {
-        return response;
+        return held(response, open);
     }
     let (answered, answer) = oneshot::channel();
     tokio::spawn(async move {
@@ -69,9 +75,43 @@ pub(super) async fn exchange(State(mut all): State<Exchanges>, request: Request,
         };
         drop(permit);
         // A caller who has gone needs no answer.
-        let _ = answered.send(response);
+        let _ = answered.send(held(response, open));
     });
     answer.await.unwrap_or_else(|_| Problem::internal().into_response())
+}
+
+/// The answer, whose exchange is open until it was given whole.
+fn held(response: Response, open: Open) -> Response {
+    match open.is_counted() {
+        true => response.map(|body| Body::new(Held { body, _open: open })),
+        false => response,
+    }
+}
+
+/// A body whose exchange is open.
+struct Held {
+    body: Body,
+    _open: Open,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 async fn recorded(journal: &Journal, clock: &Clock, request: Request, next: Next, room: bool) -> Response {
@@ -94,7 +134,7 @@ async fn recorded(journal: &Journal, clock: &Clock, request: Request, next: Next
         }
         _ => {
             parts.extensions.insert(intake.clone());
-            next.run(Request::from_parts(parts, axum::body::Body::empty())).await
+            next.run(Request::from_parts(parts, Body::empty())).await
         }
     };
 
@@ -114,10 +154,10 @@ async fn recorded(journal: &Journal, clock: &Clock, request: Request, next: Next
         status: response.status().as_u16(),
         refused: response.extensions_mut().remove::<Why>(),
         request: match &intake {
-            Intake::Whole(body) => Body::of(body),
+            Intake::Whole(body) => journal::Body::of(body),
             Intake::TooLarge | Intake::Broken => None,
         },
-        answer: left.as_ref().and_then(|Left(body)| Body::of(body)),
+        answer: left.as_ref().and_then(|Left(body)| journal::Body::of(body)),
     };
     let gateway = peer.as_deref().and_then(|peer| peer.verdict.as_ref().ok());
     let gateway = gateway.map(crate::domain::GatewayId::as_str);
@@ -169,7 +209,7 @@ mod tests {
 
     fn request() -> Request {
         let verdict = Ok(GatewayId::parse("MGW_000001").expect("an id"));
-        let mut request = Request::new(axum::body::Body::empty());
+        let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::POST;
         request.extensions_mut().insert(Arc::new(Peer { name: "a peer".into(), verdict }));
         request

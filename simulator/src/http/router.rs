@@ -110,7 +110,7 @@ mod tests {
             let app = Arc::new(simulator::app(config, world, &clock, journal).expect("randomness"));
             let (_stop, stopped) = Stop::pair();
             let router = router(Arc::clone(&app), "/ecom/v1", stopped);
-            let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer");
+            let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer").0;
             Self { app, router, bearer }
         }
 

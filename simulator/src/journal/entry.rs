@@ -17,6 +17,7 @@ pub(crate) enum Fact<'a> {
     Transition(Transition<'a>),
     Delivery(Delivery<'a>),
     GatewayToken(GatewayToken<'a>),
+    Expiry(Expiry<'a>),
     /// The clock was moved.
     Clock {
         now: String,
@@ -141,6 +142,23 @@ pub(crate) struct Delivery<'a> {
     pub(crate) next_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request: Option<Body<'a>>,
+}
+
+/// Something has come to its end. That changes no state: what follows from it others do.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Expiry<'a> {
+    /// `accessToken`, `receiverToken`, `card` or `token`.
+    pub(crate) what: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) merchant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_id: Option<String>,
+    /// The month, as `MMYY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expiry_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_digits: Option<String>,
 }
 
 /// What became of the access token for a receiver, within an attempt of the same correlation id.

@@ -31,22 +31,20 @@ impl Notifier {
     /// Runs until `stop` says so. What is on its way then is dropped: the sandbox forgets on stop.
     pub(crate) async fn run(self, mut stop: Stop) {
         let this = Arc::new(self);
-        // On the manual clock one by one, so that the same run leaves the same journal.
-        let places = if this.clock.is_manual() { 1 } else { AT_ONCE };
         let mut moved = this.world.moved();
         let mut running = JoinSet::new();
         loop {
             moved.mark_unchanged();
-            let free = places.saturating_sub(running.len());
+            let free = AT_ONCE.saturating_sub(running.len());
             for job in this.world.take_due(&this.receiver.gateway, this.clock.now().at, free) {
                 let this = Arc::clone(&this);
                 running.spawn(async move { this.deliver(job).await });
             }
-            let full = running.len() >= places;
+            let full = running.len() >= AT_ONCE;
             let wake = async {
                 match this.world.next_due(&this.receiver.gateway) {
                     // Without a free place there is nothing to do before one is settled.
-                    Some(due) if !full => this.clock.sleep_until(due).await,
+                    Some(due) if !full => this.clock.reaches(due).await,
                     _ => std::future::pending().await,
                 }
             };
@@ -76,10 +74,15 @@ impl Notifier {
             limit: self.schedule.timeout,
             begun: Stopwatch::start(),
         };
+        self.clock.touch();
         let attempted = match &body {
             Ok(body) => self.receiver.attempt(&attempt, body).await,
             Err(none) => Attempted::failed(none.to_string()),
         };
+        self.clock.touch();
+        if let Some(ends) = self.receiver.token_ends(self.clock.now().at) {
+            self.world.receiver_token_ends(&job, ends);
+        }
         let times = (job.taken_at, self.clock.now().at);
         let fraction = self.chance.fraction(Stream::Jitter, draw);
         let next = self.schedule.next(job.attempt, times, attempted.outcome, fraction);

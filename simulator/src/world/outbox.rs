@@ -86,10 +86,20 @@ impl Outbox {
         self.due.values().filter_map(|due| due.range(later..).next()).map(|(at, _, _)| *at).min()
     }
 
-    /// Nothing is being delivered, and nothing should be by now.
-    pub(super) fn is_calm(&self, now: Moment) -> bool {
-        let waits = |due: &BTreeSet<(Moment, u64, TokenId)>| due.first().is_none_or(|(at, _, _)| *at > now);
-        self.taken == 0 && self.due.values().all(waits)
+    /// Nothing that is due by now has still to be taken.
+    pub(super) fn is_taken(&self, now: Moment) -> bool {
+        self.due.values().all(|due| due.first().is_none_or(|(at, _, _)| *at > now))
+    }
+
+    /// So many are being delivered.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Nothing is being delivered, and what falls due first is for this gateway.
+    pub(super) fn is_turn_of(&self, gateway: &GatewayId) -> bool {
+        let firsts = self.due.iter().filter_map(|(gateway, due)| Some((*due.first()?, gateway)));
+        self.taken == 0 && firsts.min().is_some_and(|(_, first)| first == gateway)
     }
 
     pub(super) fn take_due(&mut self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
@@ -108,9 +118,14 @@ impl Outbox {
         jobs
     }
 
+    /// No reset has forgotten it.
+    pub(super) fn is_of_now(&self, job: &Job) -> bool {
+        job.epoch == self.epoch
+    }
+
     /// Ends an attempt. `false` for a job taken before a reset: it has nothing left to settle.
     pub(super) fn settle(&mut self, job: &Job, settled: Settled) -> bool {
-        if job.epoch != self.epoch {
+        if !self.is_of_now(job) {
             return false;
         }
         let Some(queue) = self.queues.get_mut(&job.token) else { return false };
@@ -216,6 +231,19 @@ mod tests {
     }
 
     #[test]
+    fn gateways_take_turns_in_the_order_in_which_things_fell_due() {
+        let mut outbox = outbox(&[1]);
+        let other = GatewayId::parse("MGW_000002").expect("an id");
+        let whose = (other.clone(), MerchantId::from_number(2), TokenId::from_number(2));
+        outbox.push(whose, update(9), NOW);
+        assert!(outbox.is_turn_of(&gateway()) && !outbox.is_turn_of(&other));
+        let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
+        assert!(!outbox.is_turn_of(&other), "one at a time");
+        outbox.settle(&job, Settled::Again { at: Moment::from_ms(1), body: None });
+        assert!(outbox.is_turn_of(&other) && !outbox.is_turn_of(&gateway()));
+    }
+
+    #[test]
     fn a_job_from_before_a_reset_settles_nothing() {
         let mut old = outbox(&[1]);
         let job = old.take_due(&gateway(), NOW, 1).remove(0);
@@ -227,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_calm_once_what_is_due_was_taken_and_settled() {
+    fn what_is_due_is_taken_and_settled() {
         let mut outbox = outbox(&[1]);
-        assert!(!outbox.is_calm(NOW), "due");
+        assert!(!outbox.is_taken(NOW), "due");
         let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
-        assert!(!outbox.is_calm(NOW), "on its way");
+        assert_eq!((outbox.is_taken(NOW), outbox.taken()), (true, 1), "on its way");
         let at = Moment::from_ms(1000);
         outbox.settle(&job, Settled::Again { at, body: None });
-        assert!(outbox.is_calm(NOW) && !outbox.is_calm(at));
+        assert_eq!((outbox.is_taken(NOW), outbox.is_taken(at), outbox.taken()), (true, false, 0));
         assert_eq!((outbox.next_after(NOW), outbox.next_after(at)), (Some(at), None));
     }
 }

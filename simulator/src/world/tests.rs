@@ -57,6 +57,7 @@ impl Run {
             cards: HashMap::from([(pan(SOON), soon), (pan(DECLINED), Behaviour::Decline)]),
             receivers: vec![gateway(0), gateway(1)],
             limits: Limits::default(),
+            in_turn: false,
         };
         let world = World::new(setting, Arc::new(Journal::new())).expect("randomness");
         let clock = Clock::new(ClockMode::Manual { start_ms: 1_776_852_000_000 });

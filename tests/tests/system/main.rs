@@ -4,6 +4,7 @@
 
 mod arrows;
 mod cards;
+mod clock;
 mod delivery;
 mod determinism;
 mod error_rules;
@@ -19,5 +20,6 @@ mod renames;
 mod reports;
 mod rogue;
 mod secrets;
+mod steps;
 mod suite;
 mod tls;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::Admin;
-use super::wire::{Advance, NewEvent, Nothing};
-use crate::clock::{ClockIsReal, rfc3339};
+use super::wire::{NewEvent, Nothing};
+use crate::clock::rfc3339;
 use crate::domain::Refusal;
 use crate::http::answer::{answer, empty};
 use crate::http::intake::Intake;
@@ -25,7 +25,7 @@ const LONGEST_WAIT: u64 = 60_000;
 
 /// A closed JSON body on the admin port; a refusal says what was expected, since there is no
 /// journal entry to look it up in.
-pub(super) struct Steer<T>(T);
+pub(super) struct Steer<T>(pub(super) T);
 
 impl<T: Wire> FromRequest<Arc<Admin>> for Steer<T> {
     type Rejection = Problem;
@@ -105,23 +105,6 @@ pub(super) async fn event(
     let happened = app.world.issuer_event(&new.gateway, token, new.event, &new.particulars, app.clock.now());
     let n = happened.map_err(|refusal| refused_event(refusal, new.event.as_str()))?;
     Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
-}
-
-/// Moves the clock.
-pub(super) async fn advance(
-    State(admin): State<Arc<Admin>>,
-    Steer(step): Steer<Advance>,
-) -> Result<Response, Problem> {
-    let app = &admin.app;
-    let real = |ClockIsReal| {
-        Problem::new(
-            StatusCode::CONFLICT,
-            "REAL_CLOCK",
-            "start the sandbox with --clock manual to move its clock",
-        )
-    };
-    let now = app.world.advance(&app.clock, step.by).await.map_err(real)?;
-    Ok(answer(StatusCode::OK, &json!({"now": rfc3339(now)})))
 }
 
 /// Forgets everything but the journal.

@@ -1,8 +1,6 @@
-//! Bodies of the admin port: closed objects, as those of the API.
+//! Bodies of the admin port: closed objects, as those of the API. Those that steer the clock are in
+//! `passage.rs`.
 
-use std::time::Duration;
-
-use crate::config::parse_duration;
 use crate::domain::{GatewayId, IssuerEvent, Month, Pan, TokenId};
 use crate::http::strict_json::{DecodeError, Members, Wire};
 use crate::world::Particulars;
@@ -16,16 +14,8 @@ pub(super) struct NewEvent {
     pub(super) particulars: Particulars,
 }
 
-/// Body of `POST /clock/advance`.
-pub(super) struct Advance {
-    pub(super) by: Duration,
-}
-
 /// Body of `POST /reset`: nothing.
 pub(super) struct Nothing;
-
-/// The longest step of the clock: ten years.
-const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 impl Wire for NewEvent {
     const MEMBERS: &'static [(&'static str, bool)] =
@@ -57,22 +47,6 @@ impl Wire for NewEvent {
         let pan = pan.transpose()?;
         takes("pan", pan.is_none() || event == IssuerEvent::CardReplace, "card.replace")?;
         Ok(Self { gateway, token, event, particulars: Particulars { expiry, pan } })
-    }
-}
-
-impl Wire for Advance {
-    const MEMBERS: &'static [(&'static str, bool)] = &[("by", true)];
-
-    fn read(members: &Members) -> Result<Self, DecodeError> {
-        let by = parse_duration(members.text("by")?).filter(|by| !by.is_zero() && *by <= LONGEST_STEP);
-        let fault = || {
-            DecodeError::invalid(
-                "by",
-                "a duration above zero, at most ten years, like 90s, 2h or 30d",
-                "another text",
-            )
-        };
-        Ok(Self { by: by.ok_or_else(fault)? })
     }
 }
 

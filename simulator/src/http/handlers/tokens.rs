@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use crate::auth::Caller;
+use crate::clock::Waiter;
 use crate::domain::GatewayId;
 use crate::http::App;
 use crate::http::answer::{answer, empty};
@@ -28,7 +29,11 @@ pub(crate) async fn create_token(
     let card = card_of(&plaintext, app.clock.now().month).map_err(refused)?;
     let MerchantPath(merchant) = merchant?;
     if let Some(delay) = app.world.issuer_delay(&caller.gateway, merchant, &card.pan)? {
-        app.clock.sleep_until(app.clock.now().at.after(delay)).await;
+        let who = Waiter {
+            gateway: Some(caller.gateway.clone()),
+            correlation: Some(Arc::clone(&caller.correlation)),
+        };
+        app.clock.sleep_until(app.clock.now().at.after(delay), who).await;
     }
     let token = app.world.create_token(caller.asker(), merchant, &card, app.clock.now())?;
     Ok(answer(StatusCode::CREATED, &TokenAnswer::new(&token, None)))
