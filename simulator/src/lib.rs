@@ -26,6 +26,7 @@ mod jose;
 mod journal;
 mod notify;
 mod plaintext;
+mod scenario;
 mod simulator;
 mod stop;
 mod tls;

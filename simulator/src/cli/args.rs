@@ -1,6 +1,7 @@
 //! Commands and options.
 
 mod contract;
+mod scenario;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use crate::clock::{AuthClock, ClockMode};
 pub(super) use contract::{
     ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
     ServeCases, Show,
+};
+pub(super) use scenario::{
+    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, Scenario, ScenarioCommand, Template,
 };
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.
@@ -40,6 +44,8 @@ pub(super) enum Command {
     Jose(Jose),
     /// Show what the contract holds, and prove what a client makes of it
     Contract(Contract),
+    /// Script bad days: check, list, explain and begin scenario files
+    Scenario(Scenario),
     /// Measure the sandbox against a bare server behind the same listener
     Bench(Bench),
 }

@@ -5,6 +5,7 @@ mod exec;
 mod hand_run;
 mod receiver;
 mod reports;
+mod scenario;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

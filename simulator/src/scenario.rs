@@ -1,0 +1,26 @@
+//! The scenario language: bad days of a payment-token API as YAML files.
+//!
+//! [`load`] reads a file with all that it includes, tells everything that is wrong with it at once, and gives a
+//! [`Scenario`] in which nothing is left to resolve. Pure but for the reader of files that it is handed: no socket, no
+//! clock, no chance.
+
+mod check;
+mod expectation;
+mod explain;
+mod finding;
+mod hostile;
+mod load;
+mod members;
+mod node;
+mod parameters;
+mod scalar;
+mod stage;
+mod step;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use explain::{explain, step_kinds};
+pub(crate) use finding::{Findings, Weight};
+pub(crate) use load::{Scenario, is_part, load};
+pub(crate) use members::is_name;
