@@ -4,8 +4,10 @@
 //! system's; the manual one moves only when told. It knows which exchanges are open and which of them
 //! wait for it, so that whoever moves it can let one thing after the other happen.
 
+mod kinds;
 mod traffic;
 
+pub use kinds::{AuthClock, ClockMode, UnknownClock};
 pub(crate) use traffic::{Open, Waiter};
 
 use std::sync::Arc;
@@ -19,26 +21,6 @@ use traffic::Traffic;
 
 /// The end of the sandbox's time, 2100-01-01T00:00:00Z: `MMYY` names no later month.
 pub(crate) const LATEST: Moment = Moment::from_ms(4_102_444_800_000);
-
-/// Where the time comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockMode {
-    /// The system's time.
-    Real,
-    /// A clock that starts at an instant (milliseconds since 1970, UTC) and moves only when told.
-    Manual {
-        /// Milliseconds since 1970-01-01T00:00:00Z.
-        start_ms: i64,
-    },
-}
-
-impl ClockMode {
-    /// A manual clock that starts at the system's present time.
-    #[must_use]
-    pub fn manual_from_now() -> Self {
-        Self::Manual { start_ms: system_ms() }
-    }
-}
 
 /// One clock, cheap to clone; all clones show the same time.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use reqwest::Url;
 use zeroize::Zeroizing;
 
 use crate::auth::Policy;
-use crate::clock::ClockMode;
+use crate::clock::{AuthClock, ClockMode};
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey};
 use crate::notify::{OauthSettings, Schedule};
@@ -34,6 +34,8 @@ pub struct Config {
     pub admin_token: Option<Zeroizing<String>>,
     /// Where the time comes from.
     pub clock: ClockMode,
+    /// By which clock assertions are judged.
+    pub auth_clock: AuthClock,
     /// The seed of identifiers, DPANs and jitter; a fresh one if there is none.
     pub seed: Option<u64>,
     /// Connections open at once on the API port.

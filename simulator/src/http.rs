@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) tokens: AccessTokens,
     pub(crate) seen: Seen,
     pub(crate) policy: Policy,
+    /// The clock that assertions are judged by.
+    pub(crate) auth_clock: Clock,
     pub(crate) own_key: OwnKey,
     pub(crate) gateways: HashMap<GatewayId, GatewayKeys>,
 }

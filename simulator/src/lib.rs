@@ -33,7 +33,7 @@ mod tls;
 mod world;
 
 pub use chance::NoRandomness;
-pub use clock::{Clock, ClockIsReal, ClockMode};
+pub use clock::{AuthClock, Clock, ClockIsReal, ClockMode, UnknownClock};
 pub use config::{Config, ConfigError};
 pub use notify::ReceiverError;
 pub use simulator::{Running, Simulator, StartError};

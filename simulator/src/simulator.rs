@@ -271,6 +271,7 @@ pub(crate) fn app(
         tokens: AccessTokens::new()?,
         seen: Seen::default(),
         policy: config.policy,
+        auth_clock: config.auth_clock.of(clock),
         own_key: config.own_key,
         gateways: config.gateways.into_iter().map(keys).collect::<HashMap<_, _>>(),
     })

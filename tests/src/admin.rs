@@ -38,6 +38,12 @@ impl Admin {
         (status, serde_json::from_str(&text).unwrap_or_default())
     }
 
+    /// `DELETE`: the status of the answer.
+    pub async fn delete(&self, path: &str) -> u16 {
+        let answer = self.http.delete(format!("{}{path}", self.url)).send().await;
+        answer.unwrap_or_else(|fault| panic!("DELETE {path}: {fault}")).status().as_u16()
+    }
+
     /// The text of a `GET` that succeeds.
     pub async fn get(&self, path: &str) -> String {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await;

@@ -34,6 +34,9 @@ fn its_requests_match() {
         ("advanceClock", "POST", "/clock/advance", r#"{"to":"2026-04-22T09:30:00+02:00","silence":"200ms"}"#),
         ("advanceClock", "POST", "/clock/advance", r#"{"until":"next"}"#),
         ("advanceClock", "POST", "/clock/advance", r#"{"until":{"event":"expiry.card","tokenId":"t"}}"#),
+        ("leaseClock", "POST", "/clock/lease", r#"{"holder":"ci","for":"60s"}"#),
+        ("leaseClock", "POST", "/clock/lease", r#"{"lease":"1JkQ0yHBq0m0ZfPq3nT8Aw"}"#),
+        ("giveClockBack", "DELETE", "/clock/lease/1JkQ0yHBq0m0ZfPq3nT8Aw", ""),
         ("reset", "POST", "/reset", ""),
     ] {
         assert_eq!(request(method, path, body), Ok(id.to_owned()), "{path} {body}");
@@ -53,6 +56,8 @@ fn bad_requests_are_faults() {
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.renew","exp":"1330"}"#),
         ("POST", "/clock/advance", r#"{"by":2}"#),
         ("POST", "/clock/advance", "{}"),
+        ("POST", "/clock/lease", "{}"),
+        ("POST", "/clock/lease", r#"{"holder":"ci","lease":"a"}"#),
         ("POST", "/clock/advance", r#"{"by":"2h","to":"2026-04-22T09:30:00Z"}"#),
         ("POST", "/clock/advance", r#"{"until":"later"}"#),
         ("POST", "/clock/advance", r#"{"until":{"event":"token.explode"}}"#),

@@ -6,7 +6,9 @@ mod scenario;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::{AuthClock, ClockMode};
 
 pub(super) use contract::{
     ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
@@ -72,20 +74,16 @@ pub(super) struct Serve {
     /// Seed of identifiers, DPANs and jitter; without it a new one each time
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Where the time comes from
-    #[arg(long, value_enum, value_name = "real|manual")]
-    pub(super) clock: Option<ClockKind>,
+    /// Where the time comes from: the system, or a clock that moves only when told (POST /clock/advance) and starts
+    /// now or at TIME (RFC 3339)
+    #[arg(long, value_name = "real|manual|TIME")]
+    pub(super) clock: Option<ClockMode>,
+    /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
+    #[arg(long, value_name = "sandbox|system")]
+    pub(super) auth_clock: Option<AuthClock>,
     /// A file that gets the addresses as JSON once both ports listen
     #[arg(long, value_name = "FILE")]
     pub(super) ready_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ClockKind {
-    /// The system's time
-    Real,
-    /// Starts at the system's time and moves only when told (POST /clock/advance)
-    Manual,
 }
 
 #[derive(Debug, Args)]
@@ -199,7 +197,7 @@ pub(super) struct Assert {
     /// How long the assertion is good for, e.g. 90s or 15m; D1 takes at most 15m
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub(super) life: String,
-    /// Take the time from the sandbox with this admin port; needed where its clock is manual
+    /// Ask the sandbox with this admin port by which clock to date it, and take the time from it if by its own
     #[arg(long, value_name = "URL", conflicts_with = "at")]
     pub(super) admin: Option<String>,
     /// The file with the bearer that this admin port asks for

@@ -9,11 +9,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::{ClockKind, Serve};
+use super::args::Serve;
 use super::exit::Failure;
 use super::folder::{CONFIG, read_config, read_text};
 use super::{admin_port, banner, init, say};
-use crate::clock::ClockMode;
 use crate::config::Config;
 use crate::simulator::{Running, Simulator, StartError};
 
@@ -70,11 +69,8 @@ pub(super) fn configure(args: &Serve, mut config: Config) -> Result<Config, Fail
     config.api = args.api.unwrap_or(config.api);
     config.admin = args.admin.unwrap_or(config.admin);
     config.seed = args.seed.or(config.seed);
-    config.clock = match args.clock {
-        Some(ClockKind::Real) => ClockMode::Real,
-        Some(ClockKind::Manual) => ClockMode::manual_from_now(),
-        None => config.clock,
-    };
+    config.clock = args.clock.unwrap_or(config.clock);
+    config.auth_clock = args.auth_clock.unwrap_or(config.auth_clock);
     if let Some(path) = &args.admin_token_file {
         config.admin_token = Some(admin_port::token(path)?);
     }

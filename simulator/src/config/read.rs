@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Config, GatewayConfig, ReceiverConfig, ServerFiles, parse_duration, raw};
 use crate::auth::Policy;
-use crate::clock::ClockMode;
+use crate::clock::UnknownClock;
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey, Use};
 use crate::notify::{OauthSettings, Schedule};
@@ -85,10 +86,8 @@ impl Config {
             api: address("listen.api", &file.listen.api)?,
             admin: address("listen.admin", &file.listen.admin)?,
             admin_token: None,
-            clock: match file.clock {
-                raw::Clock::Real => ClockMode::Real,
-                raw::Clock::Manual => ClockMode::manual_from_now(),
-            },
+            clock: clock("clock", file.clock.as_deref().unwrap_or("real"))?,
+            auth_clock: clock("authClock", file.auth_clock.as_deref().unwrap_or("system"))?,
             seed: file.seed,
             max_connections: positive("limits.maxConnections", file.limits.max_connections)?,
             environment: environment(&file.environment)?,
@@ -222,6 +221,10 @@ pub(super) fn authority(key: &str, pem: &str) -> Result<String, ConfigError> {
     Ok(pem.to_owned())
 }
 
+fn clock<T: FromStr<Err = UnknownClock>>(key: &str, text: &str) -> Result<T, ConfigError> {
+    text.parse().map_err(|UnknownClock(expected)| ConfigError::new(key, expected, text))
+}
+
 fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::new(key, "ADDRESS:PORT, e.g. 127.0.0.1:8443", text))
 }
@@ -273,6 +276,7 @@ fn schedule(raw: &raw::Notifications) -> Result<Schedule, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{AuthClock, ClockMode};
 
     fn sandbox(change: impl Fn(&str) -> String) -> (tempfile::TempDir, Result<Config, ConfigError>) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -309,6 +313,25 @@ mod tests {
                 sandbox(|text| format!("{}\n{more}\n", text.replace("\nseed:", "\n#seed:")));
             let text = read.err().expect(more).to_string();
             assert!(!text.contains("hunter2") && text.contains("line"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_clocks_are_read_and_one_that_is_none_is_told_by_its_key() {
+        let with = |text: &str| {
+            let file = |file: &str| file.replace("\nclock: real\n", &format!("\n{text}\n"));
+            sandbox(|text| file(&text.replace("\nauthClock: system\n", "\n"))).1
+        };
+        let config = with("clock: 2026-04-22T10:00:00Z\nauthClock: sandbox").expect("good");
+        let start = ClockMode::Manual { start_ms: 1_776_852_000_000 };
+        assert_eq!((config.clock, config.auth_clock), (start, AuthClock::Sandbox));
+        let config = with("").expect("good");
+        assert_eq!((config.clock, config.auth_clock), (ClockMode::Real, AuthClock::System));
+        for (text, named) in
+            [("clock: fast", "`clock`"), ("authClock: real", "`authClock`: expected sandbox")]
+        {
+            let fault = with(text).err().expect(text).to_string();
+            assert!(fault.contains(named), "{fault}");
         }
     }
 

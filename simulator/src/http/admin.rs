@@ -4,6 +4,7 @@
 mod facts;
 mod guard;
 mod handlers;
+mod lease;
 mod passage;
 mod wire;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -28,6 +29,7 @@ pub(crate) struct Admin {
     token: Option<Zeroizing<String>>,
     /// Places for who waits for a journal entry.
     readers: Semaphore,
+    lease: lease::Desk,
     stop: Stop,
 }
 
@@ -41,7 +43,14 @@ impl Admin {
         token: Option<Zeroizing<String>>,
         stop: Stop,
     ) -> Arc<Self> {
-        Arc::new(Self { app, facts, token, readers: Semaphore::new(READERS), stop })
+        Arc::new(Self {
+            app,
+            facts,
+            token,
+            readers: Semaphore::new(READERS),
+            lease: lease::Desk::new(),
+            stop,
+        })
     }
 }
 
@@ -55,6 +64,8 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/events", post(handlers::event))
         .route("/clock", get(passage::clock))
         .route("/clock/advance", post(passage::advance))
+        .route("/clock/lease", post(lease::ask))
+        .route("/clock/lease/{lease}", delete(lease::give_back))
         .route("/reset", post(handlers::reset))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("no such path"))

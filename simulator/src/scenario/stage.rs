@@ -37,6 +37,14 @@ pub(crate) struct Stage {
     pub(crate) tokens: Vec<Token>,
 }
 
+impl Stage {
+    /// Whether anybody takes part who is not ours.
+    pub(crate) fn any_outside(&self) -> bool {
+        let foreign = |gateway: &Gateway| matches!(gateway.receiver, Receiver::At(_));
+        self.caller == Caller::Outside || self.gateways.iter().any(foreign)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Our client, in process; steps `call`.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 
 use super::agenda::Due;
@@ -34,6 +35,11 @@ pub(crate) enum Way {
     Next,
     /// Until this falls due.
     Event(Wanted),
+}
+
+/// Held by the one who moves the clock.
+pub(crate) struct Turn<'a> {
+    _held: MutexGuard<'a, ()>,
 }
 
 /// What an advance came to.
@@ -91,15 +97,25 @@ impl World {
         }
     }
 
+    /// Whose turn it is to move the clock. One after the other: two at once would step over each other's
+    /// stops.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        Turn { _held: self.advancing.lock().await }
+    }
+
     /// Moves the manual clock. All that falls due on the way happens on the way, each at its moment and in
     /// order, and is over when this returns. `silence` is how long, in real time, nothing may come from a
     /// peer or go to one before a stop counts as quiet.
-    pub(crate) async fn advance(&self, clock: &Clock, way: Way, silence: Duration) -> Result<Passed, Halt> {
+    pub(crate) async fn advance(
+        &self,
+        _turn: &mut Turn<'_>,
+        clock: &Clock,
+        way: Way,
+        silence: Duration,
+    ) -> Result<Passed, Halt> {
         if !clock.is_manual() {
             return Err(ClockIsReal.into());
         }
-        // One after the other: two at once would step over each other's stops.
-        let _turn = self.advancing.lock().await;
         let now = clock.now().at;
         let until = match way {
             Way::By(by) => Some(now.after(by)),

@@ -1,9 +1,10 @@
 //! The clock over the admin port: how far it is moved, what falls due on the way, and what is said of it.
 
 use d1_contracts::Contract;
+use d1_simulator::AuthClock;
 use http::Method;
 use serde_json::{Value, json};
-use system_tests::{Caller, Folder, OTHER_GATEWAY, Papers, Port, Reply, Sandbox, ScriptedReceiver};
+use system_tests::{Caller, Folder, OTHER_GATEWAY, Papers, Port, Reply, Sandbox, ScriptedReceiver, Setup};
 
 /// Suspended five seconds after its tokenization.
 const SUSPENDED_SOON: &str = "9999990000000147";
@@ -141,7 +142,7 @@ async fn what_cannot_be_done_is_told_with_the_time_and_moves_nothing() {
         (json!({}), "by, to and until"),
         (json!({"by": "1s", "until": "next"}), "more than one"),
         (json!({"by": "0s"}), "by:"),
-        (json!({"by": "11y"}), "by:"),
+        (json!({"by": "4000d"}), "by:"),
         (json!({"to": "tomorrow"}), "to:"),
         (json!({"to": "2026-04-22T09:59:59Z"}), "2026-04-22T10:00:00.000Z"),
         (json!({"to": "2100-01-01T00:00:01Z"}), "2099"),
@@ -163,4 +164,67 @@ async fn what_cannot_be_done_is_told_with_the_time_and_moves_nothing() {
         assert_eq!((status, &answer["errorCode"]), (409, &json!("NOTHING_DUE")), "{answer}");
     }
     assert_eq!(sandbox.admin.now().await, "2026-04-22T10:00:00.000Z");
+}
+
+#[tokio::test]
+async fn assertions_go_by_the_systems_clock_if_told_and_all_else_by_the_sandboxs() {
+    let setup = Setup { auth_clock: AuthClock::System, ..Setup::default() };
+    let sandbox = Sandbox::with(Folder::shared(), setup).await;
+    let info: Value = serde_json::from_str(&sandbox.admin.get("/info").await).expect("JSON");
+    assert_eq!((&info["clock"], &info["authClock"]), (&json!("manual"), &json!("system")));
+    let now_ms = Folder::now().unix_timestamp() * 1000;
+    let by_the_system = Caller::new(&sandbox.folder, &sandbox.api_url(), Papers::good(), now_ms);
+    for step in ["1s", "90d", "2900d"] {
+        assert_eq!(advanced(&sandbox, json!({"by": step})).await.0, 200);
+        let (bearer, merchant) = merchant(&by_the_system).await;
+        by_the_system.token(&bearer, &merchant).await;
+        let by_the_sandbox = sandbox.caller(Papers::good());
+        let refused = by_the_sandbox.ask_token(by_the_sandbox.token_request()).await;
+        assert_eq!((refused.status, refused.text("error").as_str()), (400, "assertion"), "{step}");
+        // The bearer ends on the sandbox's clock.
+        let until = json!({"event": "expiry.accessToken"});
+        assert_eq!(advanced(&sandbox, json!({"until": until})).await.0, 200);
+        let path = by_the_system.path("");
+        let ended = by_the_system.call(Method::POST, &path, &bearer, json!({"merchantName": "A"})).await;
+        assert_eq!(ended.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn who_holds_the_clock_moves_it_alone_and_others_are_told_who_it_is() {
+    let sandbox = Sandbox::start().await;
+    let (status, lease) =
+        sandbox.admin.post("/clock/lease", json!({"holder": "nightly run", "for": "1h"})).await;
+    assert_eq!((status, &lease["holder"], &lease["seconds"]), (201, &json!("nightly run"), &json!(3600.0)));
+    let id = lease["lease"].as_str().expect("a lease");
+    for body in [json!({"by": "1s"}), json!({"by": "1s", "lease": "another"})] {
+        let (status, refused) = advanced(&sandbox, body).await;
+        let error = refused["error"].as_str().expect("a text");
+        assert_eq!((status, &refused["errorCode"]), (409, &json!("CLOCK_IN_USE")));
+        assert!(error.contains("nightly run") && !error.contains(id), "{error}");
+    }
+    let (status, refused) = sandbox.admin.post("/clock/lease", json!({"holder": "another"})).await;
+    assert_eq!((status, &refused["errorCode"]), (409, &json!("CLOCK_IN_USE")));
+    assert_eq!(sandbox.admin.post("/clock/lease", json!({"lease": id, "for": "60s"})).await.0, 200);
+    let (status, passed) = advanced(&sandbox, json!({"by": "1s", "lease": id})).await;
+    assert_eq!((status, &passed["now"]), (200, &json!("2026-04-22T10:00:01.000Z")));
+    for (body, named) in [
+        (json!({}), "holder"),
+        (json!({"holder": ""}), "holder:"),
+        (json!({"holder": "a", "for": "2h"}), "for:"),
+        (json!({"holder": "a", "lease": "b"}), "body:"),
+    ] {
+        let (status, answer) = sandbox.admin.post("/clock/lease", body).await;
+        assert_eq!(
+            (status, answer["error"].as_str().expect("a text").contains(named)),
+            (400, true),
+            "{answer}"
+        );
+    }
+    let path = format!("/clock/lease/{id}");
+    assert_eq!((sandbox.admin.delete(&path).await, sandbox.admin.delete(&path).await), (204, 409));
+    assert_eq!(advanced(&sandbox, json!({"by": "1s"})).await.0, 200);
+    let (status, ended) = advanced(&sandbox, json!({"by": "1s", "lease": id})).await;
+    assert_eq!((status, &ended["errorCode"]), (409, &json!("LEASE_ENDED")));
+    assert!(!sandbox.admin.journal_text().await.contains(id));
 }

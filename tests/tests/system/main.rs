@@ -20,5 +20,6 @@ mod renames;
 mod reports;
 mod rogue;
 mod secrets;
+mod steps;
 mod suite;
 mod tls;

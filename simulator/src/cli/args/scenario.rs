@@ -52,9 +52,13 @@ pub(in crate::cli) struct RunScenarios {
     /// The file with the bearer that this admin port asks for
     #[arg(long, value_name = "FILE", requires = "attach")]
     pub(in crate::cli) admin_token_file: Option<PathBuf>,
-    /// The folder of that sandbox, with its certificates and keys [default: the one that it says it has]
-    #[arg(long, value_name = "DIR", requires = "attach")]
+    /// The folder with the certificates and keys that your system has too; needed where a part of it takes part [default:
+    /// d1-sandbox, or with --attach the one that the sandbox has]
+    #[arg(long, value_name = "DIR")]
     pub(in crate::cli) sandbox: Option<PathBuf>,
+    /// Notify the receiver at this URL wherever a scenario has ours; those that shut ours down are put aside
+    #[arg(long, value_name = "URL", conflicts_with = "attach")]
+    pub(in crate::cli) receiver: Option<d1_contracts::ReceiverUrl>,
     /// So many at once [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) jobs: Option<u16>,

@@ -30,20 +30,24 @@ use super::super::say;
 use super::nothing;
 use super::source::sources;
 use crate::chance::fresh_seed;
-use crate::scenario::{self, Scenario, Weight};
+use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
 use ground::{Attached, Papermill};
 use in_order::in_order;
 use played::{On, Played, play};
 use report::Reports;
 use shown::Shown;
 
+/// Where `d1sim serve` has its certificates and keys.
+const DEFAULT_FOLDER: &str = "d1-sandbox";
+
 pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
     let scenarios = scenarios(args)?;
     let reports = Reports::open(&args.files, scenarios.len() > 1)?;
     let on = on(args, &scenarios)?;
     let cores = available_parallelism().map_or(1, usize::from);
-    // Who moves the clock of a sandbox moves it for everybody.
-    let at_once = if args.attach.is_some() { 1 } else { args.jobs.map_or(cores, usize::from) };
+    // Who moves the clock of a sandbox moves it for everybody, and somebody's system is there once.
+    let alone = args.attach.is_some() || scenarios.iter().any(|scenario| scenario.stage.any_outside());
+    let at_once = if alone { 1 } else { args.jobs.map_or(cores, usize::from) };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
@@ -76,13 +80,21 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
 }
 
 fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
-    let probe = args.probe.clone();
+    let (probe, sandbox) = (args.probe.clone(), args.sandbox.clone());
     if let Some(url) = &args.attach {
-        let (token_file, sandbox) = (args.admin_token_file.clone(), args.sandbox.clone());
+        let token_file = args.admin_token_file.clone();
         return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, probe })));
     }
-    let most = scenarios.iter().map(|scenario| scenario.stage.gateways.len()).max().unwrap_or_default();
-    Ok(On::Own(Arc::new(Papermill::new(most)?), probe))
+    // Who takes part from outside has papers already.
+    let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
+    let mill = match sandbox.or_else(|| outside.then(|| DEFAULT_FOLDER.into())) {
+        Some(folder) => Papermill::of(&folder)?,
+        None => {
+            let all = scenarios.iter().map(|scenario| scenario.stage.gateways.len());
+            Papermill::new(all.max().unwrap_or_default())?
+        }
+    };
+    Ok(On::Own(Arc::new(mill), probe))
 }
 
 /// All of them, checked; nothing is played if one cannot be.
@@ -93,12 +105,15 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
         let loaded = scenario::load(&source.file, &args.set, &source.read);
         let found = loaded.findings.all().filter(|one| one.weight != Weight::Hint);
         faults.extend(found.map(ToString::to_string));
-        let Some(scenario) = loaded.scenario else { continue };
+        let Some(mut scenario) = loaded.scenario else { continue };
         if let Some(first) = all.insert(scenario.name.clone(), source.file.clone()) {
             let (file, name) = (&source.file, &scenario.name);
             faults.push(format!("{file}:1:1: {first} has the name `{name}` already; give this one another"));
         }
-        scenarios.push(Arc::new(scenario));
+        match put_aside(args, &mut scenario) {
+            Some(why) => say(&format!("aside: {}: {why}", scenario.name)),
+            None => scenarios.push(Arc::new(scenario)),
+        }
     }
     if !faults.is_empty() {
         return Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))));
@@ -109,7 +124,28 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
             return Err(nothing(format!("--filter {filter}: no scenario's name contains it")));
         }
     }
+    if scenarios.is_empty() {
+        return Err(nothing("every scenario was put aside".to_owned()));
+    }
     Ok(scenarios)
+}
+
+/// Puts the receiver of the command line into the place of ours; tells why that cannot be.
+fn put_aside(args: &RunScenarios, scenario: &mut Scenario) -> Option<&'static str> {
+    let url = args.receiver.as_ref()?.to_string();
+    if scenario.stage.gateways.len() > 1 {
+        return Some("it has several gateways, and --receiver is one");
+    }
+    if scenario.steps.iter().any(|step| matches!(step.action, Action::Receiver(_))) {
+        return Some("it shuts the receiver down, which only ours lets itself be");
+    }
+    for gateway in &mut scenario.stage.gateways {
+        if matches!(gateway.receiver, Receiver::Own) {
+            let at = ReceiverAt { url: url.clone(), authority: None, probe: None, oauth: None };
+            gateway.receiver = Receiver::At(Box::new(at));
+        }
+    }
+    None
 }
 
 /// What is played, in the order in which it is told: all scenarios with one seed, before any with the next.
@@ -127,7 +163,9 @@ fn tasks(
     }
     let mut all = Vec::new();
     for scenario in scenarios {
-        let seed = match args.seed.or(scenario.stage.seed) {
+        // Somebody's receiver remembers the events of an earlier run, which with one seed are the same.
+        let named = scenario.stage.seed.filter(|_| !scenario.stage.any_outside());
+        let seed = match args.seed.or(named) {
             Some(seed) => seed.into(),
             // What --seed takes.
             None => fresh_seed().map_err(Failure::internal)? % (1 << 32),

@@ -13,6 +13,7 @@ use crate::config::Config;
 pub(crate) struct Facts {
     version: &'static str,
     seed: u64,
+    auth_clock: &'static str,
     api: String,
     environment: &'static str,
     base_path: String,
@@ -26,6 +27,7 @@ impl Facts {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             seed,
+            auth_clock: config.auth_clock.as_str(),
             api: String::new(),
             environment: config.environment,
             base_path: config.base_path.clone(),

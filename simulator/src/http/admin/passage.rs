@@ -29,11 +29,12 @@ pub(super) struct Advance {
     way: Way,
     /// In real time.
     silence: Duration,
+    lease: Option<String>,
 }
 
 impl Wire for Advance {
     const MEMBERS: &'static [(&'static str, bool)] =
-        &[("by", false), ("to", false), ("until", false), ("silence", false)];
+        &[("by", false), ("to", false), ("until", false), ("silence", false), ("lease", false)];
 
     fn read(members: &Members) -> Result<Self, DecodeError> {
         let by = members.optional_text("by")?.map(by).transpose()?;
@@ -49,7 +50,8 @@ impl Wire for Advance {
         let silence = silence.ok_or_else(|| {
             DecodeError::invalid("silence", "a duration of at most 10s, like 200ms", "another text")
         })?;
-        Ok(Self { way, silence })
+        let lease = members.optional_text("lease")?.map(str::to_owned);
+        Ok(Self { way, silence, lease })
     }
 }
 
@@ -136,10 +138,16 @@ pub(super) async fn advance(
     State(admin): State<Arc<Admin>>,
     Steer(advance): Steer<Advance>,
 ) -> Result<Response, Problem> {
-    let (app, mut stop) = (Arc::clone(&admin.app), admin.stop.clone());
     let passing = tokio::spawn(async move {
+        let (app, mut stop) = (&admin.app, admin.stop.clone());
+        let passing = async {
+            let mut turn = app.world.turn().await;
+            admin.lease.check(advance.lease.as_deref())?;
+            let passed = app.world.advance(&mut turn, &app.clock, advance.way, advance.silence).await;
+            passed.map_err(Problem::from)
+        };
         tokio::select! {
-            passed = app.world.advance(&app.clock, advance.way, advance.silence) => passed.map_err(halted),
+            passed = passing => passed,
             () = stop.told() => Err(Problem::unavailable("the sandbox stops")),
         }
     });
@@ -153,14 +161,16 @@ pub(super) async fn advance(
     Ok(answer(StatusCode::OK, &body))
 }
 
-fn halted(halt: Halt) -> Problem {
-    let error = halt.to_string();
-    let conflict = |code| Problem::new(StatusCode::CONFLICT, code, error.clone());
-    match halt {
-        Halt::Real(_) => conflict("REAL_CLOCK"),
-        Halt::Past { .. } | Halt::End { .. } => Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error),
-        Halt::NotQuiet { .. } | Halt::NotSilent { .. } => conflict("NOT_QUIET"),
-        Halt::NothingDue { .. } => conflict("NOTHING_DUE"),
-        Halt::TooManyStops { .. } => conflict("TOO_MANY_STOPS"),
+impl From<Halt> for Problem {
+    fn from(halt: Halt) -> Self {
+        let error = halt.to_string();
+        let (status, code) = match halt {
+            Halt::Real(_) => (StatusCode::CONFLICT, "REAL_CLOCK"),
+            Halt::Past { .. } | Halt::End { .. } => (StatusCode::BAD_REQUEST, "INVALID_FIELD"),
+            Halt::NotQuiet { .. } | Halt::NotSilent { .. } => (StatusCode::CONFLICT, "NOT_QUIET"),
+            Halt::NothingDue { .. } => (StatusCode::CONFLICT, "NOTHING_DUE"),
+            Halt::TooManyStops { .. } => (StatusCode::CONFLICT, "TOO_MANY_STOPS"),
+        };
+        Self::new(status, code, error)
     }
 }

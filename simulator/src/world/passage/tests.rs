@@ -43,7 +43,7 @@ fn token(world: &World, clock: &Clock) -> Token {
 }
 
 async fn by(world: &World, clock: &Clock, seconds: u64) -> Result<Passed, Halt> {
-    world.advance(clock, Way::By(Duration::from_secs(seconds)), Duration::ZERO).await
+    world.advance(&mut world.turn().await, clock, Way::By(Duration::from_secs(seconds)), Duration::ZERO).await
 }
 
 async fn suspended(journal: &Journal) -> String {
@@ -193,10 +193,10 @@ async fn a_stop_is_quiet_once_nothing_came_and_nothing_went_for_the_silence_that
     let silence = Duration::from_millis(200);
     tokio::time::advance(silence).await;
     let before = tokio::time::Instant::now();
-    world.advance(&clock, Way::Quiet, silence).await.expect("silent for long");
+    world.advance(&mut world.turn().await, &clock, Way::Quiet, silence).await.expect("silent for long");
     assert_eq!(before.elapsed(), Duration::ZERO);
     clock.touch();
-    world.advance(&clock, Way::Quiet, silence).await.expect("silent after a while");
+    world.advance(&mut world.turn().await, &clock, Way::Quiet, silence).await.expect("silent after a while");
     assert_eq!(before.elapsed().as_millis() / 10, 20);
     let caller = async {
         loop {
@@ -204,10 +204,11 @@ async fn a_stop_is_quiet_once_nothing_came_and_nothing_went_for_the_silence_that
             tokio::time::sleep(silence / 2).await;
         }
     };
+    let mut turn = world.turn().await;
     let halt = tokio::select! {
         biased;
         () = caller => unreachable!("it calls for ever"),
-        halt = world.advance(&clock, Way::Quiet, silence) => halt,
+        halt = world.advance(&mut turn, &clock, Way::Quiet, silence) => halt,
     };
     assert_eq!(halt, Err(Halt::NotSilent { now: START }));
 }
@@ -239,7 +240,7 @@ async fn each_way_ends_where_it_says() {
     let (world, _) = world(5, vec![gateway()]);
     tokio::spawn(deliver(Arc::clone(&world), clock.clone(), 2));
     let first = token(&world, &clock);
-    let go = async |way| world.advance(&clock, way, Duration::ZERO).await;
+    let go = async |way| world.advance(&mut world.turn().await, &clock, way, Duration::ZERO).await;
     let wanted = |name: &str| Way::Event(Wanted { name: name.into(), ..Wanted::default() });
     let seconds = |passed: &Passed| (passed.now.as_ms() - START.as_ms()) / 1000;
     assert_eq!(seconds(&go(Way::Quiet).await.expect("quiet")), 0);

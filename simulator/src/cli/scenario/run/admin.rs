@@ -1,6 +1,7 @@
 //! The admin port of the sandbox that a scenario is played on: everything that the player does there, a user can do.
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,11 +19,16 @@ const DEADLINE: Duration = Duration::from_secs(150);
 /// The longest answer that is read: a page of the journal has at most 1,000 entries.
 const MOST: usize = 64 * 1024 * 1024;
 
+/// How long the clock stays ours without a word of ours: longer than any step.
+const LEASE: &str = "20m";
+
 /// A caller of an admin port.
 pub(super) struct Admin {
     url: Url,
     http: Client,
     bearer: Option<Zeroizing<String>>,
+    /// What makes the clock ours, where others could move it.
+    lease: OnceLock<String>,
 }
 
 /// Status and body of an answer.
@@ -52,7 +58,7 @@ impl Admin {
             .retry(reqwest::retry::never())
             .timeout(DEADLINE);
         let bearer = token_file.map(admin_port::token).transpose()?;
-        Ok(Self { url, http: http.build().map_err(Failure::internal)?, bearer })
+        Ok(Self { url, http: http.build().map_err(Failure::internal)?, bearer, lease: OnceLock::new() })
     }
 
     async fn text(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Broken> {
@@ -108,7 +114,39 @@ impl Admin {
         if !silence.is_zero() {
             body["silence"] = Value::from(format!("{}ms", silence.as_millis()));
         }
+        if let Some(lease) = self.lease.get() {
+            body["lease"] = Value::from(lease.as_str());
+        }
         self.post("clock/advance", &body).await
+    }
+
+    /// Has the clock for itself from here on, or keeps it.
+    pub(super) async fn have_clock(&self, holder: &str) -> Result<(), Broken> {
+        let body = match self.lease.get() {
+            Some(lease) => json!({"lease": lease, "for": LEASE}),
+            None => json!({"holder": holder, "for": LEASE}),
+        };
+        let answer = self.post("clock/lease", &body).await?;
+        match answer.body["lease"].as_str() {
+            Some(lease) => {
+                let _ = self.lease.set(lease.to_owned());
+                Ok(())
+            }
+            None => Err(Broken(format!("the clock cannot be had: {}", answer.told()))),
+        }
+    }
+
+    pub(super) async fn give_clock_back(&self) -> Result<(), Broken> {
+        if let Some(lease) = self.lease.get() {
+            // One that has ended is given back already.
+            let _ = self.delete(&format!("clock/lease/{lease}")).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the clock is had for itself.
+    pub(super) fn has_clock(&self) -> bool {
+        self.lease.get().is_some()
     }
 
     /// The moment that an open exchange waits for, once there is one; nothing if there is none within the time.

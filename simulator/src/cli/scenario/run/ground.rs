@@ -19,10 +19,10 @@ use super::admin::Admin;
 use super::gateway::{Address, Gateway, Papers, time_of};
 use super::miss::Broken;
 use super::receiver::OwnReceiver;
-use crate::clock::ClockMode;
+use crate::clock::{AuthClock, ClockMode};
 use crate::config::ReceiverConfig;
 use crate::notify::{OauthSettings, Schedule};
-use crate::scenario::{Action, Place, Receiver, ReceiverAt, Scenario, Stage};
+use crate::scenario::{self, Action, Caller, Place, Receiver, ReceiverAt, Scenario, Stage};
 use crate::simulator::{Running, Simulator};
 
 const TEN_YEARS: Duration = Duration::from_hours(24 * 3650);
@@ -31,7 +31,7 @@ const TEN_YEARS: Duration = Duration::from_hours(24 * 3650);
 pub(crate) struct Papermill {
     folder: SandboxFolder,
     config: PathBuf,
-    _temporary: TempDir,
+    _temporary: Option<TempDir>,
 }
 
 /// A sandbox that runs already.
@@ -54,6 +54,8 @@ pub(super) struct Signer {
 /// A sandbox, and those who play the gateways.
 pub(super) struct Ground {
     pub(super) admin: Admin,
+    /// Where D1 is called.
+    pub(super) api: String,
     /// By the names of the scenario.
     pub(super) gateways: BTreeMap<String, Gateway>,
     /// What the sandbox clock shows.
@@ -76,7 +78,13 @@ impl Papermill {
         plan.gateways = (1..=gateways.max(1)).map(|number| format!("MGW_{number:06}")).collect();
         write_sandbox(&folder, &plan, false).map_err(init::failure)?;
         let config = folder.join(CONFIG);
-        Ok(Self { folder: SandboxFolder::open(&folder)?, config, _temporary: temporary })
+        Ok(Self { folder: SandboxFolder::open(&folder)?, config, _temporary: Some(temporary) })
+    }
+
+    /// Those of a folder that is there, which somebody else has too.
+    pub(crate) fn of(folder: &Path) -> Result<Self, Failure> {
+        let config = folder.join(CONFIG);
+        Ok(Self { folder: SandboxFolder::open(folder)?, config, _temporary: None })
     }
 }
 
@@ -116,7 +124,19 @@ impl Ground {
         let stage = &scenario.stage;
         let mut config = read_config(&mill.config)?;
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        (config.api, config.admin, config.seed) = (free, free, Some(seed));
+        (config.admin, config.seed) = (free, Some(seed));
+        if stage.caller == Caller::Own {
+            // Whoever else calls knows the address of the configuration.
+            config.api = free;
+        }
+        config.auth_clock = match stage.auth_clock {
+            scenario::AuthClock::Sandbox => AuthClock::Sandbox,
+            scenario::AuthClock::System => AuthClock::System,
+        };
+        let (known, wanted) = (config.gateways.len(), stage.gateways.len());
+        if known < wanted {
+            return Err(Failure::usage(too_few(wanted, known)));
+        }
         config.clock = ClockMode::Manual { start_ms: stage.clock.as_millisecond() };
         config.schedule = schedule(stage);
         config.gateways.truncate(stage.gateways.len());
@@ -139,7 +159,8 @@ impl Ground {
                     Some(own)
                 }
                 Receiver::At(at) => {
-                    known.receiver = Some(receiver_at(&mill.folder, at, &gateway.name.place.file)?);
+                    let known_as = known.receiver.take();
+                    known.receiver = Some(receiver_at(known_as, at, &gateway.name.place)?);
                     None
                 }
             };
@@ -147,7 +168,8 @@ impl Ground {
         }
         let running = Simulator::start(config).await.map_err(serve::failure)?;
         let admin = Admin::new(&running.admin_url(), None)?;
-        let to = Address { api: running.api_url(), base_path };
+        let api = running.api_url();
+        let to = Address { api: api.clone(), base_path };
         let gateways = players.into_iter().map(|(name, id, papers, clock, receiver)| {
             Ok((name, Gateway::new(&id, papers, to.clone(), clock, jitter(seed), receiver)?))
         });
@@ -165,7 +187,7 @@ impl Ground {
             }
         }
         let (authority, running) = (Some(signer), Some(running));
-        Ok(Self { admin, gateways, authority, now: stage.clock, began: 0, running })
+        Ok(Self { admin, api, gateways, authority, now: stage.clock, began: 0, running })
     }
 
     /// Takes the sandbox behind an admin port as it is, with gateways that it has already.
@@ -181,13 +203,11 @@ impl Ground {
         let named = PathBuf::from(text("config"));
         let folder = to.sandbox.clone().or_else(|| named.parent().map(Path::to_owned)).unwrap_or_default();
         let folder = SandboxFolder::open(&folder)?;
+        admin.have_clock(&format!("scenario {}", scenario.name)).await.map_err(broken)?;
         let state = admin.get("state").await.map_err(broken)?;
         let (known, wanted) = (folder.config.gateways.len(), scenario.stage.gateways.len());
         if known < wanted {
-            let reason = format!(
-                "the scenario has {wanted} gateways, the sandbox {known}: `d1sim init --gateway` takes several"
-            );
-            return Err(Failure::usage(reason));
+            return Err(Failure::usage(too_few(wanted, known)));
         }
         let now = state["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or(scenario.stage.clock);
         let at = Address { api: text("api"), base_path: text("basePath") };
@@ -217,7 +237,7 @@ impl Ground {
             gateways.insert(gateway.name.name.clone(), player);
         }
         let began = state["journal"].as_u64().unwrap_or_default();
-        Ok(Self { admin, gateways, authority: None, now, began, running: None })
+        Ok(Self { admin, api: at.api, gateways, authority: None, now, began, running: None })
     }
 
     pub(super) async fn stop(self) {
@@ -227,16 +247,29 @@ impl Ground {
     }
 }
 
+fn too_few(wanted: usize, known: usize) -> String {
+    format!("the scenario has {wanted} gateways, the sandbox {known}: `d1sim init --gateway` takes several")
+}
+
 fn free_port() -> (String, u16) {
     (Ipv4Addr::LOCALHOST.to_string(), 0)
 }
 
-/// The receiver under test. What the scenario names no authority for is signed for by that of the papers.
-fn receiver_at(folder: &SandboxFolder, at: &ReceiverAt, scenario: &str) -> Result<ReceiverConfig, Failure> {
+/// The receiver under test. What the scenario does not say of it is as the configuration has it.
+fn receiver_at(
+    known: Option<ReceiverConfig>,
+    at: &ReceiverAt,
+    place: &Place,
+) -> Result<ReceiverConfig, Failure> {
+    let scenario = &place.file;
+    let (known_authority, known_oauth) = known.map(|known| (known.authority, known.oauth)).unzip();
     let authority = match &at.authority {
-        Some(file) => read_text("authority", &beside(scenario, file))?,
-        None => folder.text("ca/receiver-ca.pem")?,
+        Some(file) => Some(read_text("authority", &beside(scenario, file))?.to_string()),
+        None => known_authority,
     };
+    let authority = authority.ok_or_else(|| {
+        Failure::usage(format!("{place}: expected an `authority` for the receiver, or one in sandbox.yaml"))
+    })?;
     let oauth = at.oauth.as_ref().map(|oauth| {
         let secret = read_text("clientSecretFile", &beside(scenario, &oauth.client_secret_file))?;
         Ok(OauthSettings {
@@ -246,12 +279,8 @@ fn receiver_at(folder: &SandboxFolder, at: &ReceiverAt, scenario: &str) -> Resul
             scope: oauth.scope.clone(),
         })
     });
-    Ok(ReceiverConfig { url: url(&at.url)?, authority: authority.to_string(), oauth: oauth.transpose()? })
-}
-
-/// A file that a scenario names, relative to itself.
-fn beside(scenario: &str, file: &str) -> PathBuf {
-    Path::new(scenario).parent().unwrap_or(Path::new("")).join(file)
+    let oauth = oauth.transpose()?.or(known_oauth.flatten());
+    Ok(ReceiverConfig { url: url(&at.url)?, authority, oauth })
 }
 
 /// The probe that the scenario names, or else that of the command line.

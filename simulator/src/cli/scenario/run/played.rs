@@ -6,12 +6,13 @@ use std::time::Duration;
 use d1_contracts::ShimCommand;
 
 use super::super::super::exit::Failure;
+use super::super::super::say;
 use super::ground::{Attached, Ground, Papermill};
 use super::miss::{Broken, Miss};
 use super::player::Player;
 use super::transcript::Line;
 use crate::clock::Stopwatch;
-use crate::scenario::Scenario;
+use crate::scenario::{Caller, Scenario};
 
 /// A scenario that was played.
 pub(super) struct Played {
@@ -40,7 +41,13 @@ pub(super) enum On {
 pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Played, Failure> {
     let watch = Stopwatch::start();
     let ground = match on {
-        On::Own(mill, probe) => Ground::start(mill, scenario, seed, probe.as_ref()).await?,
+        On::Own(mill, probe) => {
+            let ground = Ground::start(mill, scenario, seed, probe.as_ref()).await?;
+            if scenario.stage.caller == Caller::Outside {
+                say(&format!("{}: D1 answers at {}", scenario.name, ground.api));
+            }
+            ground
+        }
         On::Attached(to) => Ground::attach(to, scenario).await?,
     };
     let mut player = Player::new(scenario, ground).map_err(|Broken(why)| Failure::internal(why))?;

@@ -17,7 +17,7 @@ use super::happened::Entry;
 use super::miss::{Broken, Miss};
 use super::names::Names;
 use super::transcript::{Kind, Lane, Line, line_of};
-use crate::scenario::{Action, Advance, Caller, CardGiven, Named, Receiver, Scenario, Stage, Step, told};
+use crate::scenario::{Action, Advance, CardGiven, Named, Scenario, Stage, Step, told};
 
 /// A step that takes longer than this in real time, waits of its own aside, hangs.
 const STEP: Duration = Duration::from_secs(180);
@@ -60,7 +60,7 @@ impl<'s> Player<'s> {
         for (name, gateway) in &ground.gateways {
             names.gateways.insert(name.clone(), gateway.id.as_str().to_owned());
         }
-        let silence = if outside(stage) { stage.silence } else { Duration::ZERO };
+        let silence = if stage.any_outside() { stage.silence } else { Duration::ZERO };
         let table = d1_fixtures::test_cards().map_err(|fault| Broken(fault.to_string()))?;
         Ok(Self {
             scenario,
@@ -94,6 +94,9 @@ impl<'s> Player<'s> {
         }
         for step in &self.scenario.steps {
             self.step = step.number;
+            if self.ground.admin.has_clock() {
+                self.ground.admin.have_clock(&self.scenario.name).await?;
+            }
             self.note(Kind::Step, told(step));
             let waits = match &step.action {
                 Action::Wait(wait) => wait.within(),
@@ -119,7 +122,7 @@ impl<'s> Player<'s> {
             // One that has ended by itself is not there any more.
             let _ = self.ground.admin.delete(&format!("faults/{name}")).await?;
         }
-        Ok(())
+        self.ground.admin.give_clock_back().await
     }
 
     async fn one(&mut self, step: &'s Step) -> Result<(), Broken> {
@@ -277,12 +280,6 @@ impl<'s> Player<'s> {
             .map(|(name, gateway)| (name.as_str(), gateway))
             .ok_or_else(|| Broken("no such gateway".to_owned()))
     }
-}
-
-/// Whether anybody takes part whom we do not play.
-fn outside(stage: &Stage) -> bool {
-    let foreign = stage.gateways.iter().any(|gateway| matches!(gateway.receiver, Receiver::At(_)));
-    stage.caller == Caller::Outside || foreign
 }
 
 fn cards(stage: &Stage, table: &[TestCard]) -> BTreeMap<String, (String, String)> {
