@@ -101,9 +101,13 @@ pub(super) struct Exec {
     /// Seed of identifiers, DPANs and jitter; without it a new one each time
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Where the time comes from
-    #[arg(long, value_enum, value_name = "real|manual")]
-    pub(super) clock: Option<ClockKind>,
+    /// Where the time comes from: the system, or a clock that moves only when told (POST /clock/advance) and starts
+    /// now or at TIME (RFC 3339)
+    #[arg(long, value_name = "real|manual|TIME")]
+    pub(super) clock: Option<ClockMode>,
+    /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
+    #[arg(long, value_name = "sandbox|system")]
+    pub(super) auth_clock: Option<AuthClock>,
     /// The command and its arguments. It finds D1_API, D1_ADMIN, D1_BASE (URLs), D1_GATEWAY and D1_SANDBOX (the folder with
     /// certificates and keys) in its environment
     #[arg(value_name = "COMMAND", last = true, required = true)]

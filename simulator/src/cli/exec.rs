@@ -48,6 +48,7 @@ fn within(args: Exec) -> Result<ExitCode, Failure> {
         receiver_ca: args.receiver_ca,
         seed: args.seed,
         clock: args.clock,
+        auth_clock: args.auth_clock,
         ..Serve::default()
     };
     let config = serve::configure(&serve, read_config(&place.config)?)?;
