@@ -255,6 +255,11 @@ fn free_port() -> (String, u16) {
     (Ipv4Addr::LOCALHOST.to_string(), 0)
 }
 
+/// A file that a scenario names, relative to itself.
+fn beside(scenario: &str, file: &str) -> PathBuf {
+    Path::new(scenario).parent().unwrap_or(Path::new("")).join(file)
+}
+
 /// The receiver under test. What the scenario does not say of it is as the configuration has it.
 fn receiver_at(
     known: Option<ReceiverConfig>,
