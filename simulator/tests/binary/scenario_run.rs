@@ -129,7 +129,10 @@ fn a_sandbox_that_runs_already_is_played_on_with_its_own_receiver_address() {
     ends(folder.path(), &["init"], 0);
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let receiver = format!("https://{free}");
-    let serving = Serving::start(folder.path(), &["--clock", "manual", "--receiver", &receiver]);
+    let serving = Serving::start(
+        folder.path(),
+        &["--clock", "manual", "--auth-clock", "sandbox", "--receiver", &receiver],
+    );
     let admin = serving.address("admin");
     let day = of_library("suspended-mid-subscription.yaml");
     // Twice: what was there before is not counted.

@@ -200,6 +200,11 @@ impl Ground {
             let hint = "its clock is real, and a scenario moves the clock: start it with --clock manual";
             return Err(Failure::usage(format!("--attach {}: {hint}", to.url)));
         }
+        if scenario.stage.caller == Caller::Own && text("authClock") == "system" {
+            let hint = "it judges assertions by the system's clock, and our client dates them by the sandbox's: start it \
+                        with --auth-clock sandbox";
+            return Err(Failure::usage(format!("--attach {}: {hint}", to.url)));
+        }
         let named = PathBuf::from(text("config"));
         let folder = to.sandbox.clone().or_else(|| named.parent().map(Path::to_owned)).unwrap_or_default();
         let folder = SandboxFolder::open(&folder)?;
