@@ -14,6 +14,7 @@ use crate::chance::{Chance, NoRandomness, fresh_seed};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, GatewayConfig};
 use crate::domain::{Behaviour, IssuerEvent, Pan};
+use crate::faults::Faults;
 use crate::http::admin::{self, Admin, Facts};
 use crate::http::{App, GatewayKeys, router};
 use crate::journal::Journal;
@@ -94,14 +95,15 @@ impl Simulator {
         });
         let clock = Clock::new(config.clock);
         let journal = Arc::new(Journal::new());
-        let world = Arc::new(World::new(setting(&config, chance)?, Arc::clone(&journal))?);
+        let faults = faults(chance, &journal)?;
+        let world = Arc::new(World::new(setting(&config, chance, &faults)?, Arc::clone(&journal))?);
         let facts = Facts::of(&config, chance.seed());
         let notifiers = notifiers(&mut config, chance, &clock, &journal, &world)?;
         let door = door(&config, &journal, &clock)?;
         let base = config.base_path.clone();
         let (api, admin_address, connections) = (config.api, config.admin, config.max_connections);
         let admin_token = config.admin_token.take();
-        let app = Arc::new(app(config, Arc::clone(&world), &clock, journal)?);
+        let app = Arc::new(app(config, Arc::clone(&world), &clock, journal, faults)?);
         let (stop, stopped) = Stop::pair();
 
         let limits = Limits { connections, handshakes: HANDSHAKES };
@@ -173,7 +175,16 @@ fn check_admin(config: &Config) -> Result<(), ConfigError> {
     Err(ConfigError::new("listen.admin", "a loopback address, or --admin-token-file FILE", found))
 }
 
-pub(crate) fn setting(config: &Config, chance: Chance) -> Result<Setting, StartError> {
+pub(crate) fn faults(chance: Chance, journal: &Arc<Journal>) -> Result<Arc<Faults>, StartError> {
+    let mut cards = HashMap::new();
+    for card in d1_fixtures::test_cards()? {
+        let pan = Pan::parse(&card.pan).ok_or_else(|| StartError::Card { name: card.name.clone() })?;
+        cards.insert(card.name, pan);
+    }
+    Ok(Faults::new(chance, cards, Arc::clone(journal)))
+}
+
+pub(crate) fn setting(config: &Config, chance: Chance, faults: &Arc<Faults>) -> Result<Setting, StartError> {
     let mut cards = HashMap::new();
     for card in d1_fixtures::test_cards()? {
         let pan = Pan::parse(&card.pan).ok_or(StartError::Card { name: card.name })?;
@@ -185,6 +196,7 @@ pub(crate) fn setting(config: &Config, chance: Chance) -> Result<Setting, StartE
         cards,
         receivers: with_receiver.map(|gateway| gateway.id.clone()).collect(),
         limits: world::Limits::default(),
+        faults: Arc::clone(faults),
     })
 }
 
@@ -254,6 +266,7 @@ pub(crate) fn app(
     world: Arc<World>,
     clock: &Clock,
     journal: Arc<Journal>,
+    faults: Arc<Faults>,
 ) -> Result<App, NoRandomness> {
     let keys = |gateway: GatewayConfig| {
         (gateway.id, GatewayKeys { assertion: gateway.assertion_keys, encryption: gateway.encryption_key })
@@ -262,6 +275,7 @@ pub(crate) fn app(
         world,
         clock: clock.clone(),
         journal,
+        faults,
         tokens: AccessTokens::new()?,
         seen: Seen::default(),
         policy: config.policy,

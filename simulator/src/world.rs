@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::chance::{Chance, NoRandomness, Stream, secret_bytes};
 use crate::domain::{Behaviour, Fingerprint, GatewayId, MerchantId, Moment, Now, Pan, Refusal};
+use crate::faults::Faults;
 use crate::journal::{Delivery, Fact, Journal, Transition};
 use state::State;
 
@@ -49,6 +50,7 @@ pub(crate) struct Setting {
     /// The gateways that have a receiver. Others get no notifications.
     pub(crate) receivers: Vec<GatewayId>,
     pub(crate) limits: Limits,
+    pub(crate) faults: Arc<Faults>,
 }
 
 /// Merchants, cards, tokens and the notifications not yet delivered.
@@ -100,9 +102,21 @@ impl World {
     /// Forgets merchants, tokens and notifications, also those that are being delivered.
     pub(crate) fn reset(&self, now: Moment) {
         let mut state = self.lock();
+        self.setting.faults.lift_all(now);
         state.reset();
         self.journal.record(now, None, None, &Fact::Reset);
         self.moved.send_replace(());
+    }
+
+    /// Lifts a fault and lets go what it holds. `false` if none has this name.
+    pub(crate) fn lift_fault(&self, name: &str, now: Moment) -> bool {
+        let lifted = self.setting.faults.lift(name, now);
+        lifted.is_some()
+    }
+
+    /// Lifts all faults and lets go what they hold.
+    pub(crate) fn lift_faults(&self, now: Moment) {
+        self.setting.faults.lift_all(now);
     }
 
     /// Changes whenever something may have fallen due earlier than it seemed before.

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tower::Service as _;
 
 use super::connections::{Connections, Place};
+use super::fate::{Doom, Endings, Fated, befall};
 use super::handshake::{HANDSHAKE_DEADLINE, handshake, linger, note_accepted, note_refused};
 use super::identity::{Identify, Peer};
 use super::verifier::SHOWN;
@@ -34,6 +35,8 @@ use crate::stop::Stop;
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// What is being answered when the sandbox stops gets this long.
 const DRAIN: Duration = Duration::from_secs(5);
+/// What is being answered when a connection is sent away gets this long.
+const GOAWAY_DRAIN: Duration = Duration::from_secs(60);
 /// A connection that is closed with nothing to answer gets this long to hear it, and to take the
 /// rest of the last answer.
 const FAREWELL: Duration = Duration::from_millis(250);
@@ -138,6 +141,7 @@ impl Shared {
                         let http2 = session.alpn_protocol() == Some(b"h2");
                         let tls = session.protocol_version();
                         note_accepted(&journal, &clock, &peer, tls, http2);
+                        let stream = Fated::new(stream, Arc::clone(place.connection()));
                         self.serve(TokioIo::new(stream), place, Some(Arc::new(peer)), http2).await;
                     }
                     Err(refused) => {
@@ -165,25 +169,63 @@ impl Shared {
                     request.extensions_mut().insert(Arc::clone(peer));
                 }
                 let answer = router.clone().call(request.map(Body::new));
+                let place = Arc::clone(&place);
                 async move {
-                    let answer = answer.await;
+                    let mut response = match answer.await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    };
+                    let endings = response.extensions_mut().remove::<Endings>();
+                    let left = match endings {
+                        None => Some(response),
+                        Some(endings) => befall(endings, response, place.connection()),
+                    };
                     drop(busy);
-                    answer
+                    left.ok_or(NoAnswer)
                 }
             }
         });
         let builder = builder(http2);
         let mut connection = pin!(builder.serve_connection(io, service));
         let mut stop = self.stop;
+        let mut patience = None;
         tokio::select! {
             // How a connection ends is the peer's affair; what was asked is in the journal.
             _ = connection.as_mut() => return,
             () = place.connection().close.notified() => {}
             () = silence(&place) => {}
             () = stop.told() => {}
+            doom = place.connection().fate.doom() => match doom {
+                Doom::Drop => return,
+                Doom::Goaway => patience = Some(GOAWAY_DRAIN),
+                Doom::Idle(after) => {
+                    tokio::select! {
+                        _ = connection.as_mut() => {}
+                        () = idle_for(&place, after) => {}
+                    }
+                    return;
+                }
+            },
         }
         connection.as_mut().graceful_shutdown();
-        let _ = timeout(if place.connection().is_idle() { FAREWELL } else { DRAIN }, connection).await;
+        let drain = if place.connection().is_idle() { FAREWELL } else { DRAIN };
+        let _ = timeout(patience.unwrap_or(drain), connection).await;
+    }
+}
+
+/// No answer leaves: a fault has seen to that.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault lets no answer leave")]
+struct NoAnswer;
+
+/// Returns once nothing has been answered on the connection for so long.
+async fn idle_for(place: &Place, after: Duration) {
+    loop {
+        let used = place.connection().last_use();
+        tokio::time::sleep(after).await;
+        if place.connection().is_idle() && place.connection().last_use() == used {
+            return;
+        }
     }
 }
 

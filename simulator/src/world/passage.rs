@@ -103,6 +103,7 @@ mod tests {
     use crate::chance::Chance;
     use crate::clock::ClockMode;
     use crate::domain::{Behaviour, GatewayId, IssuerEvent, Month, Pan, Token};
+    use crate::faults::Faults;
     use crate::journal::{Body, Delivery, Journal};
     use crate::world::{Asker, Limits, PresentedCard, Setting, Settled};
 
@@ -120,13 +121,14 @@ mod tests {
     /// A world whose issuer suspends the token of a card so many seconds after it was made.
     fn world(seconds: u32, receivers: Vec<GatewayId>) -> (Arc<World>, Arc<Journal>) {
         let soon = Behaviour::Soon { seconds, event: IssuerEvent::TokenSuspend };
+        let journal = Arc::new(Journal::new());
         let setting = Setting {
             chance: Chance::new(1),
             cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
             receivers,
             limits: Limits::default(),
+            faults: Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal)),
         };
-        let journal = Arc::new(Journal::new());
         (Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness")), journal)
     }
 

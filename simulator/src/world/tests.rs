@@ -52,13 +52,15 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Ch
 impl Run {
     fn new(model: Model) -> Self {
         let soon = Behaviour::Soon { seconds: SOON_SECONDS, event: IssuerEvent::TokenSuspend };
+        let journal = Arc::new(Journal::new());
         let setting = Setting {
             chance: Chance::new(1),
             cards: HashMap::from([(pan(SOON), soon), (pan(DECLINED), Behaviour::Decline)]),
             receivers: vec![gateway(0), gateway(1)],
             limits: Limits::default(),
+            faults: Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal)),
         };
-        let world = World::new(setting, Arc::new(Journal::new())).expect("randomness");
+        let world = World::new(setting, journal).expect("randomness");
         let clock = Clock::new(ClockMode::Manual { start_ms: 1_776_852_000_000 });
         let merchant = |n| {
             let asker = Asker { gateway: &gateway(n), correlation: None };

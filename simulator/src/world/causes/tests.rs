@@ -6,6 +6,7 @@ use crate::chance::Chance;
 use crate::clock::ClockMode;
 use crate::domain::{Behaviour, MerchantId};
 use crate::journal::{Delivery, Journal};
+use crate::faults::Faults;
 use crate::world::{Limits, PresentedCard, Setting, Settled};
 
 const PAN: &str = "4000000000000002";
@@ -21,13 +22,15 @@ fn clock() -> Clock {
 
 fn world(outbox: usize) -> World {
     let soon = Behaviour::Soon { seconds: 5, event: IssuerEvent::TokenSuspend };
+    let journal = Arc::new(Journal::new());
     let setting = Setting {
         chance: Chance::new(1),
         cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
         receivers: vec![gateway(1), gateway(2)],
         limits: Limits { outbox, ..Limits::default() },
+        faults: Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal)),
     };
-    World::new(setting, Arc::new(Journal::new())).expect("randomness")
+    World::new(setting, journal).expect("randomness")
 }
 
 fn merchant(world: &World, n: u32) -> MerchantId {

@@ -1,0 +1,304 @@
+//! Scripted hostility: faults that are set over the admin port (or by a profile) and strike calls,
+//! connections and notifications by where, when and chance.
+//!
+//! Whether a fault strikes is decided here alone, and written into the journal. What a strike does is the
+//! business of who was struck: `http`, `tls` and the outbox. Draws are a pure function of the seed, the
+//! fault's name, the stream (one path of calls, the notifications of one token) and a number in it.
+
+mod fault;
+mod form;
+mod read;
+mod standing;
+
+pub(crate) use fault::{Act, Answer, AnswerBody, Notice, OPERATIONS, RetryAfter};
+pub(crate) use form::{BadCertificate, FaultForm, HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
+pub(crate) use read::FaultError;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::chance::Chance;
+use crate::clock::rfc3339;
+use crate::domain::{Moment, Pan};
+use crate::journal::{self, Fact, Journal};
+use fault::{Effect, Fault};
+use read::wrong;
+use standing::Standing;
+
+/// Faults that are set at once.
+const MOST: usize = 64;
+
+/// Bits of [`Faults::armed`].
+const CALLS: u8 = 1;
+const CARDS: u8 = 2;
+const CONNECTIONS: u8 = 4;
+const NOTIFICATIONS: u8 = 8;
+
+/// The faults of one sandbox.
+pub(crate) struct Faults {
+    /// What there is a fault for: all that is looked at while there is none.
+    armed: AtomicU8,
+    state: Mutex<State>,
+    /// Changes whenever a fault is lifted.
+    lifted: watch::Sender<()>,
+    chance: Chance,
+    /// The test cards by name.
+    cards: HashMap<String, Pan>,
+    journal: Arc<Journal>,
+}
+
+#[derive(Default)]
+struct State {
+    standing: Vec<Standing>,
+    made: u64,
+}
+
+/// A call as faults see it: who calls by the certificate, what the path names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) gateway: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) correlation: Option<&'a str>,
+    /// Known once the JWE of createToken is open.
+    pub(crate) card: Option<&'a Pan>,
+}
+
+/// A notification as faults see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queued<'a> {
+    pub(crate) gateway: &'a str,
+    pub(crate) merchant: &'a str,
+    pub(crate) token: &'a str,
+}
+
+/// What has befallen somebody, and which fault it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Struck<A> {
+    pub(crate) name: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) act: A,
+}
+
+/// A fault as the admin port shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct FaultView {
+    #[serde(flatten)]
+    fault: Value,
+    /// What its selectors have met.
+    matched: u64,
+    /// What it has struck of that.
+    applied: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// It strikes nothing any more: its time or its number is used up.
+    over: bool,
+}
+
+impl Faults {
+    pub(crate) fn new(chance: Chance, cards: HashMap<String, Pan>, journal: Arc<Journal>) -> Arc<Self> {
+        let (armed, state, lifted) = (AtomicU8::new(0), Mutex::default(), watch::Sender::new(()));
+        Arc::new(Self { armed, state, lifted, chance, cards, journal })
+    }
+
+    /// Sets a fault and returns its name.
+    pub(crate) fn set(&self, form: &FaultForm, now: Moment) -> Result<Arc<str>, FaultError> {
+        let mut state = self.lock();
+        let number = state.made + 1;
+        let fault = Arc::new(read::read(form, &format!("fault-{number}"), &self.cards)?);
+        let name = Arc::clone(&fault.name);
+        if state.standing.iter().any(|one| one.fault.name == name) {
+            return Err(wrong("name", "one that no fault has; DELETE the other first"));
+        }
+        if state.standing.len() >= MOST {
+            // What strikes nothing any more makes room, the oldest first.
+            let over = state.standing.iter().position(|one| one.is_over(now));
+            let full = || wrong("body", format!("at most {MOST} faults at once; DELETE one first"));
+            state.standing.remove(over.ok_or_else(full)?);
+        }
+        state.made = number;
+        self.note(now, None, journal::Fault::new(&name, "set", fault.effect.name()));
+        state.standing.push(Standing::new(number, fault, now));
+        self.rearm(&state);
+        Ok(name)
+    }
+
+    /// Lifts the fault of this name; nothing if there is none. Gives its number.
+    ///
+    /// Who calls this also releases what the fault holds: see `World::lift_fault`.
+    pub(crate) fn lift(&self, name: &str, now: Moment) -> Option<u64> {
+        let mut state = self.lock();
+        let at = state.standing.iter().position(|one| &*one.fault.name == name)?;
+        let gone = state.standing.remove(at);
+        self.gone(&state, &gone, now);
+        Some(gone.number)
+    }
+
+    /// Lifts all faults; gives their numbers.
+    pub(crate) fn lift_all(&self, now: Moment) -> Vec<u64> {
+        let mut state = self.lock();
+        let all = std::mem::take(&mut state.standing);
+        for gone in &all {
+            self.gone(&state, gone, now);
+        }
+        all.iter().map(|gone| gone.number).collect()
+    }
+
+    /// Every fault, in the order in which they were set and strike.
+    pub(crate) fn view(&self, now: Moment) -> Vec<FaultView> {
+        let view = |one: &Standing| FaultView {
+            fault: one.fault.shown.clone(),
+            matched: one.matched,
+            applied: one.applied,
+            until: one.until.map(rfc3339),
+            over: one.is_over(now),
+        };
+        self.lock().standing.iter().map(view).collect()
+    }
+
+    /// What befalls a call, in order. Nothing comes after an answer, or a reset before anything is done.
+    pub(crate) fn strike_call(&self, call: &Call<'_>, now: Moment) -> Vec<Struck<Act>> {
+        let wanted = if call.card.is_some() { CARDS } else { CALLS };
+        if !self.is_armed(wanted) {
+            return Vec::new();
+        }
+        let stream = format!("{} {}", call.operation, call.path);
+        let mut struck = Vec::new();
+        for one in &mut self.lock().standing {
+            let fault = Arc::clone(&one.fault);
+            let Effect::Call(effect) = &fault.effect else { continue };
+            if !fault.matches_call(call) {
+                continue;
+            }
+            let Some(strike) = one.meet(self.chance, &stream, now) else { continue };
+            let Some(act) = one.act(effect, strike, (self.chance, &stream, now)) else { continue };
+            one.applied = one.applied.saturating_add(1);
+            let fact = journal::Fault {
+                operation: Some(call.operation),
+                gateway: Some(call.gateway),
+                ..journal::Fault::new(&fault.name, "struck", fault.effect.name())
+            };
+            self.note(now, call.correlation, fact);
+            let ends = act.ends_it();
+            struck.push(Struck { name: Arc::clone(&fault.name), number: one.number, act });
+            if ends {
+                break;
+            }
+        }
+        struck
+    }
+
+    /// What befalls a connection: the first fault that strikes.
+    pub(crate) fn strike_connection(&self, now: Moment) -> Option<Struck<HandshakeFault>> {
+        if !self.is_armed(CONNECTIONS) {
+            return None;
+        }
+        self.lock().standing.iter_mut().find_map(|one| {
+            let Effect::Connection(act) = one.fault.effect else { return None };
+            one.meet(self.chance, "connections", now)?;
+            one.applied = one.applied.saturating_add(1);
+            let name = Arc::clone(&one.fault.name);
+            self.note(now, None, journal::Fault::new(&name, "struck", one.fault.effect.name()));
+            Some(Struck { name, number: one.number, act })
+        })
+    }
+
+    /// What befalls a notification that is being queued: the first fault that strikes.
+    pub(crate) fn strike_notification(&self, queued: &Queued<'_>, now: Moment) -> Option<Struck<Notice>> {
+        if !self.is_armed(NOTIFICATIONS) {
+            return None;
+        }
+        self.lock().standing.iter_mut().find_map(|one| {
+            let Effect::Notification(act) = one.fault.effect else { return None };
+            if !one.fault.matches(queued.gateway, Some(queued.merchant), Some(queued.token)) {
+                return None;
+            }
+            one.meet(self.chance, queued.token, now)?;
+            one.applied = one.applied.saturating_add(1);
+            let name = Arc::clone(&one.fault.name);
+            let fact = journal::Fault {
+                gateway: Some(queued.gateway),
+                token_id: Some(queued.token),
+                ..journal::Fault::new(&name, "struck", one.fault.effect.name())
+            };
+            self.note(now, None, fact);
+            Some(Struck { name, number: one.number, act })
+        })
+    }
+
+    /// Returns once the fault with this number is lifted.
+    pub(crate) async fn until_lifted(&self, number: u64) {
+        let mut lifted = self.lifted.subscribe();
+        while self.lock().standing.iter().any(|one| one.number == number) {
+            if lifted.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// All that a sandbox without faults pays.
+    fn is_armed(&self, wanted: u8) -> bool {
+        self.armed.load(Ordering::Relaxed) & wanted != 0
+    }
+
+    fn rearm(&self, state: &State) {
+        let bits = state.standing.iter().map(|one| match one.fault.effect {
+            Effect::Call(_) if one.fault.card.is_some() => CARDS,
+            Effect::Call(_) => CALLS,
+            Effect::Connection(_) => CONNECTIONS,
+            Effect::Notification(_) => NOTIFICATIONS,
+        });
+        self.armed.store(bits.fold(0, |all, bit| all | bit), Ordering::Relaxed);
+    }
+
+    fn gone(&self, state: &State, gone: &Standing, now: Moment) {
+        self.rearm(state);
+        self.note(now, None, journal::Fault::new(&gone.fault.name, "lifted", gone.fault.effect.name()));
+        self.lifted.send_replace(());
+    }
+
+    fn note(&self, now: Moment, correlation: Option<&str>, fault: journal::Fault<'_>) {
+        let gateway = fault.gateway;
+        self.journal.record(now, gateway, correlation, &Fact::Fault(fault));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fault {
+    fn matches_call(&self, call: &Call<'_>) -> bool {
+        let (merchant, token) = (behind(call.path, "merchants"), behind(call.path, "tokens"));
+        self.operations.contains(&call.operation)
+            && self.card.as_ref() == call.card
+            && self.matches(call.gateway, merchant, token)
+    }
+
+    fn matches(&self, gateway: &str, merchant: Option<&str>, token: Option<&str>) -> bool {
+        let fits = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
+        };
+        fits(&self.gateway, Some(gateway)) && fits(&self.merchant, merchant) && fits(&self.token, token)
+    }
+}
+
+/// The part of a path that follows the part with this name.
+fn behind<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    path.split('/').skip_while(|part| *part != name).nth(1)
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("armed", &self.armed).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
