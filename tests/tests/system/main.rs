@@ -7,6 +7,7 @@ mod cards;
 mod delivery;
 mod determinism;
 mod error_rules;
+mod faults;
 mod flow;
 mod lifecycle;
 mod limits;

@@ -5,8 +5,8 @@ use super::*;
 use crate::chance::Chance;
 use crate::clock::ClockMode;
 use crate::domain::{Behaviour, MerchantId};
-use crate::journal::{Delivery, Journal};
 use crate::faults::Faults;
+use crate::journal::{Delivery, Journal};
 use crate::world::{Limits, PresentedCard, Setting, Settled};
 
 const PAN: &str = "4000000000000002";

@@ -1,0 +1,267 @@
+//! Faults that are set over the admin port, on the wire.
+
+use std::time::Duration;
+
+use d1_client::{Card, Error, NewToken};
+use http::Method;
+use serde_json::{Value, json};
+use system_tests::{Caller, Papers, Sandbox};
+
+use crate::flow::{APPROVED, first_payment, onboard, tokenize};
+
+/// A caller with a bearer and a merchant, over one version of HTTP.
+struct Shop {
+    sandbox: Sandbox,
+    caller: Caller,
+    bearer: String,
+    merchant: String,
+}
+
+impl Shop {
+    async fn open(http2: bool) -> Self {
+        let sandbox = Sandbox::start().await;
+        let caller =
+            Caller::with(&sandbox.folder, &sandbox.api_url(), Papers::good(), sandbox.now_ms(), |builder| {
+                if http2 { builder } else { builder.http1_only() }
+            });
+        let bearer = caller.bearer().await;
+        let merchant = caller.merchant(&bearer).await;
+        Self { sandbox, caller, bearer, merchant }
+    }
+
+    /// A tokenization that may come to nothing.
+    async fn tokenize(&self) -> Result<u16, String> {
+        let card = self.caller.sealed(&json!({"pan": APPROVED, "exp": "1239"}));
+        let path = self.caller.path(&format!("/{}/tokens", self.merchant));
+        let bearer = format!("Bearer {}", self.bearer);
+        let headers = [
+            ("x-correlation-id", "faults"),
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let body = json!({"encryptedData": card}).to_string();
+        self.caller.try_send(Method::POST, &path, &headers, body).await.map(|answer| answer.status)
+    }
+
+    /// How many tokens there are.
+    async fn tokens(&self) -> usize {
+        let state: Value = serde_json::from_str(&self.sandbox.admin.get("/state").await).expect("JSON");
+        state["gateways"][0]["merchants"][0]["tokens"].as_array().expect("tokens").len()
+    }
+
+    /// The entry of the last tokenization.
+    async fn entry(&self) -> Value {
+        let entries = self.sandbox.admin.journal().await;
+        let last = entries
+            .iter()
+            .rev()
+            .find(|entry| entry["operation"] == "createToken" && entry["kind"] == "request");
+        last.expect("a createToken").clone()
+    }
+}
+
+#[tokio::test]
+async fn a_forced_answer_comes_as_often_as_told_does_nothing_and_is_marked() {
+    let shop = Shop::open(true).await;
+    let fault = json!({
+        "name": "busy", "on": ["creates"], "merchant": shop.merchant, "times": 2,
+        "answer": {"status": 503, "retryAfter": "30s"},
+    });
+    shop.sandbox.admin.fault(fault).await;
+    let answer = shop.caller.tokenize(&shop.bearer, &shop.merchant, APPROVED, "1239").await;
+    assert_eq!(answer.json(), json!({"errorCode": "SERVICE_UNAVAILABLE", "error": "service unavailable"}));
+    assert_eq!((answer.status, &answer.headers["retry-after"]), (503, &"30".parse().expect("a value")));
+    assert_eq!((shop.tokenize().await, shop.tokens().await), (Ok(503), 0));
+    let entry = shop.entry().await;
+    assert_eq!((&entry["forced"], &entry["faults"]), (&json!(true), &json!(["busy"])));
+    assert_eq!((shop.tokenize().await, shop.tokens().await), (Ok(201), 1));
+    assert_eq!(shop.entry().await["forced"], Value::Null);
+    let faults: Value = serde_json::from_str(&shop.sandbox.admin.get("/faults").await).expect("JSON");
+    let (applied, over) = (&faults["faults"][0]["applied"], &faults["faults"][0]["over"]);
+    assert_eq!((applied, over), (&json!(2), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_reset_before_does_nothing_and_a_reset_after_loses_the_answer_alone() {
+    for http2 in [false, true] {
+        let shop = Shop::open(http2).await;
+        for (at, done) in [("before", 0), ("after", 1)] {
+            shop.sandbox
+                .admin
+                .fault(json!({"name": at, "on": ["createToken"], "times": 1, "reset": at}))
+                .await;
+            let fault = shop.tokenize().await.expect_err("no answer");
+            assert!(!fault.contains("timed out"), "{fault}");
+            assert_eq!((shop.tokens().await, &shop.entry().await["status"]), (done, &Value::Null), "{at}");
+        }
+        assert_eq!(shop.tokenize().await, Ok(201), "the next call is answered, http2: {http2}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_breaks_in_its_head_in_its_body_or_is_cut_short_and_was_done() {
+    for http2 in [false, true] {
+        let shop = Shop::open(http2).await;
+        let effects = [json!({"reset": "head"}), json!({"reset": "body"}), json!({"truncate": true})];
+        for (done, mut fault) in (1..).zip(effects) {
+            fault["times"] = json!(1);
+            fault["on"] = json!(["createToken"]);
+            shop.sandbox.admin.fault(fault.clone()).await;
+            let told = shop.tokenize().await.expect_err("no whole answer");
+            assert_eq!(shop.tokens().await, done, "{fault}: {told}");
+            assert_eq!(shop.entry().await["status"], 201, "{fault}");
+        }
+        assert_eq!(shop.tokenize().await, Ok(201), "http2: {http2}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_sent_away_answers_and_the_next_call_comes_over_another() {
+    for http2 in [false, true] {
+        let shop = Shop::open(http2).await;
+        let handshakes = async || {
+            let entries = shop.sandbox.admin.journal().await;
+            entries.iter().filter(|entry| entry["kind"] == "handshake").count()
+        };
+        assert_eq!((shop.tokenize().await, handshakes().await), (Ok(201), 1));
+        shop.sandbox.admin.fault(json!({"goaway": true, "times": 1})).await;
+        assert_eq!(shop.tokenize().await, Ok(201), "it is still answered");
+        // In HTTP/2 the farewell may come after the answer: whoever is first, the second call from here is not the first
+        // connection's any more.
+        assert_eq!((shop.tokenize().await, shop.tokenize().await), (Ok(201), Ok(201)));
+        assert_eq!(handshakes().await, 2, "http2: {http2}");
+    }
+}
+
+#[tokio::test]
+async fn latency_passes_on_the_sandbox_clock() {
+    let shop = Shop::open(true).await;
+    shop.sandbox.admin.fault(json!({"name": "slow", "on": ["createToken"], "latency": "10s"})).await;
+    let waits = async {
+        shop.sandbox.admin.struck("slow").await;
+        let before = shop.tokens().await;
+        shop.sandbox.advance(Duration::from_secs(10)).await;
+        before
+    };
+    let (answered, before) = tokio::join!(shop.tokenize(), waits);
+    assert_eq!((answered, before, shop.tokens().await), (Ok(201), 0, 1));
+}
+
+#[tokio::test]
+async fn a_call_hangs_until_the_fault_is_lifted_before_or_after_it_is_done() {
+    for (at, done) in [("before", 0), ("after", 1)] {
+        let shop = Shop::open(true).await;
+        shop.sandbox.admin.fault(json!({"name": "hang", "on": ["createToken"], "stall": at})).await;
+        let lifts = async {
+            shop.sandbox.admin.struck("hang").await;
+            if done == 1 {
+                let made = |entry: &Value| entry["cause"] == "token.created";
+                shop.sandbox.admin.entry("the token", made).await;
+            }
+            let before = shop.tokens().await;
+            assert_eq!(shop.sandbox.admin.delete("/faults/hang").await, 204);
+            before
+        };
+        let (answered, before) = tokio::join!(shop.tokenize(), lifts);
+        assert_eq!((answered, before, shop.tokens().await), (Ok(201), done, 1), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_bearer_is_refused_from_then_on_and_a_new_one_is_good() {
+    let shop = Shop::open(true).await;
+    shop.sandbox.admin.fault(json!({"on": ["createToken"], "revokeBearer": true, "times": 1})).await;
+    assert_eq!((shop.tokenize().await, shop.tokenize().await), (Ok(401), Ok(401)));
+    let shop = Shop { bearer: shop.caller.bearer().await, ..shop };
+    assert_eq!(shop.tokenize().await, Ok(201));
+}
+
+#[tokio::test]
+async fn our_client_gets_over_a_revoked_bearer_and_unknown_members() {
+    let sandbox = Sandbox::start().await;
+    sandbox.admin.fault(json!({"unknownMembers": 10})).await;
+    sandbox.admin.fault(json!({"on": ["creates", "reads"], "revokeBearer": true, "every": 2})).await;
+    let now = sandbox.admin.now().await;
+    assert_eq!(first_payment(&sandbox.client(&sandbox.api_url()), &now).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_limit_refuses_what_is_beyond_it_until_its_window_ends() {
+    let shop = Shop::open(true).await;
+    shop.sandbox.admin.fault(json!({"on": ["createToken"], "limit": {"calls": 1, "per": "1m"}})).await;
+    assert_eq!(shop.tokenize().await, Ok(201));
+    shop.sandbox.advance(Duration::from_secs(20)).await;
+    let answer = shop.caller.tokenize(&shop.bearer, &shop.merchant, APPROVED, "1239").await;
+    assert_eq!((answer.status, &answer.headers["retry-after"]), (429, &"40".parse().expect("a value")));
+    shop.sandbox.advance(Duration::from_secs(40)).await;
+    assert_eq!(shop.tokenize().await, Ok(201));
+}
+
+#[tokio::test]
+async fn a_fault_of_a_card_comes_behind_all_checks_before_the_card() {
+    let shop = Shop::open(true).await;
+    let fault = json!({
+        "name": "card", "on": ["createToken"], "card": "decline", "answer": {"status": 503},
+    });
+    shop.sandbox.admin.fault(fault).await;
+    let with = async |bearer: &str, pan: &str| {
+        shop.caller.tokenize(bearer, &shop.merchant, pan, "1239").await.status
+    };
+    assert_eq!(with("nobody's", "9999990000000022").await, 401);
+    assert_eq!(with(&shop.bearer, APPROVED).await, 201);
+    assert_eq!(with(&shop.bearer, "9999990000000022").await, 503);
+    assert_eq!(shop.entry().await["faults"], json!(["card"]));
+}
+
+#[tokio::test]
+async fn a_malformed_answer_leaves_our_client_in_doubt_and_the_token_made() {
+    for how in [
+        json!("notJson"),
+        json!("empty"),
+        json!("html"),
+        json!({"missing": "tokenId"}),
+        json!({"wrongType": "tokenId"}),
+    ] {
+        let sandbox = Sandbox::start().await;
+        let client = sandbox.client(&sandbox.api_url());
+        let merchant = onboard(&client, &sandbox.admin.now().await).await.expect("a merchant");
+        sandbox.admin.fault(json!({"on": ["createToken"], "malformed": how, "times": 1})).await;
+        let new = NewToken::new(Card::new(APPROVED, "1239").expect("a card"));
+        let fault = client.create_token(&merchant, &new, None).await.expect_err("unreadable");
+        assert!(matches!(fault, Error::Unreadable { .. }) && fault.is_ambiguous(), "{how}: {fault}");
+        let made = |entry: &Value| entry["cause"] == "token.created";
+        sandbox.admin.entry("the token", made).await;
+        tokenize(&client, &merchant, &sandbox.admin.now().await).await.expect("a good answer");
+    }
+}
+
+#[tokio::test]
+async fn faults_are_listed_lifted_and_ended_by_a_reset_and_bad_ones_named() {
+    let sandbox = Sandbox::start().await;
+    let admin = &sandbox.admin;
+    let names = async || {
+        let faults: Value = serde_json::from_str(&admin.get("/faults").await).expect("JSON");
+        let all = faults["faults"].as_array().expect("faults").iter();
+        all.map(|fault| fault["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    for name in ["a", "b", "c"] {
+        admin.fault(json!({"name": name, "goaway": true})).await;
+    }
+    assert_eq!((admin.delete("/faults/b").await, admin.delete("/faults/b").await), (204, 404));
+    assert_eq!(names().await, ["a", "c"]);
+    assert_eq!((admin.delete("/faults").await, names().await.len()), (204, 0));
+    admin.fault(json!({"goaway": true})).await;
+    assert_eq!((admin.post("/reset", json!({})).await.0, names().await.len()), (204, 0));
+    for (fault, told) in [
+        (json!({"goaway": true, "probabilty": 1}), "probabilty: unknown field"),
+        (json!({"answer": {"code": "X"}}), "code: unknown field"),
+        (json!({"answer": {}}), "status: missing field"),
+        (json!([]), "body: "),
+        (json!({"goaway": true, "card": "4000000000000002"}), "card: expected"),
+        (json!({"reset": "4000000000000002"}), "body: unknown variant `…0002`"),
+    ] {
+        let (status, answer) = admin.post("/faults", fault).await;
+        let error = answer["error"].as_str().expect("a text").to_owned();
+        assert!(status == 400 && error.starts_with(told), "{status} {error}");
+    }
+}
