@@ -43,6 +43,8 @@ pub struct Config {
     pub(crate) base_path: String,
     pub(crate) common_name: CommonName,
     pub(crate) server: ServerFiles,
+    /// Certificate and key of the authority that signed D1's certificate, PEM, where they lie beside the file.
+    pub(crate) server_authority: Option<(String, Zeroizing<String>)>,
     pub(crate) own_key: OwnKey,
     /// D1's client certificate and its key, PEM.
     pub(crate) outbound: Zeroizing<String>,

@@ -10,7 +10,7 @@ mod form;
 mod read;
 mod standing;
 
-pub(crate) use fault::{Act, Answer, AnswerBody, Notice, OPERATIONS, RetryAfter};
+pub(crate) use fault::{Act, Answer, AnswerBody, Notice, RetryAfter};
 pub(crate) use form::{BadCertificate, FaultForm, HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
 pub(crate) use read::FaultError;
 
@@ -48,9 +48,17 @@ pub(crate) struct Faults {
     /// Changes whenever a fault is lifted.
     lifted: watch::Sender<()>,
     chance: Chance,
-    /// The test cards by name.
-    cards: HashMap<String, Pan>,
+    known: Known,
     journal: Arc<Journal>,
+}
+
+/// What a fault may name.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The test cards by name.
+    pub(crate) cards: HashMap<String, Pan>,
+    /// Whether certificates can be signed as D1's own is.
+    pub(crate) authority: bool,
 }
 
 #[derive(Default)]
@@ -86,6 +94,23 @@ pub(crate) struct Struck<A> {
     pub(crate) act: A,
 }
 
+/// A fault that is lifted, and in which order what it holds is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifted {
+    pub(crate) number: u64,
+    pub(crate) holds: Option<HoldOrder>,
+}
+
+impl Lifted {
+    fn of(gone: &Standing) -> Self {
+        let holds = match gone.fault.effect {
+            Effect::Notification(Notice::Hold(order)) => Some(order),
+            _ => None,
+        };
+        Self { number: gone.number, holds }
+    }
+}
+
 /// A fault as the admin port shows it.
 #[derive(Debug, Serialize)]
 pub(crate) struct FaultView {
@@ -102,16 +127,16 @@ pub(crate) struct FaultView {
 }
 
 impl Faults {
-    pub(crate) fn new(chance: Chance, cards: HashMap<String, Pan>, journal: Arc<Journal>) -> Arc<Self> {
+    pub(crate) fn new(chance: Chance, known: Known, journal: Arc<Journal>) -> Arc<Self> {
         let (armed, state, lifted) = (AtomicU8::new(0), Mutex::default(), watch::Sender::new(()));
-        Arc::new(Self { armed, state, lifted, chance, cards, journal })
+        Arc::new(Self { armed, state, lifted, chance, known, journal })
     }
 
     /// Sets a fault and returns its name.
     pub(crate) fn set(&self, form: &FaultForm, now: Moment) -> Result<Arc<str>, FaultError> {
         let mut state = self.lock();
         let number = state.made + 1;
-        let fault = Arc::new(read::read(form, &format!("fault-{number}"), &self.cards)?);
+        let fault = Arc::new(read::read(form, &format!("fault-{number}"), &self.known)?);
         let name = Arc::clone(&fault.name);
         if state.standing.iter().any(|one| one.fault.name == name) {
             return Err(wrong("name", "one that no fault has; DELETE the other first"));
@@ -129,25 +154,25 @@ impl Faults {
         Ok(name)
     }
 
-    /// Lifts the fault of this name; nothing if there is none. Gives its number.
+    /// Lifts the fault of this name; nothing if there is none.
     ///
     /// Who calls this also releases what the fault holds: see `World::lift_fault`.
-    pub(crate) fn lift(&self, name: &str, now: Moment) -> Option<u64> {
+    pub(crate) fn lift(&self, name: &str, now: Moment) -> Option<Lifted> {
         let mut state = self.lock();
         let at = state.standing.iter().position(|one| &*one.fault.name == name)?;
         let gone = state.standing.remove(at);
         self.gone(&state, &gone, now);
-        Some(gone.number)
+        Some(Lifted::of(&gone))
     }
 
-    /// Lifts all faults; gives their numbers.
-    pub(crate) fn lift_all(&self, now: Moment) -> Vec<u64> {
+    /// Lifts all faults.
+    pub(crate) fn lift_all(&self, now: Moment) -> Vec<Lifted> {
         let mut state = self.lock();
         let all = std::mem::take(&mut state.standing);
         for gone in &all {
             self.gone(&state, gone, now);
         }
-        all.iter().map(|gone| gone.number).collect()
+        all.iter().map(Lifted::of).collect()
     }
 
     /// Every fault, in the order in which they were set and strike.

@@ -14,13 +14,13 @@ use crate::chance::{Chance, NoRandomness, fresh_seed};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, GatewayConfig};
 use crate::domain::{Behaviour, IssuerEvent, Pan};
-use crate::faults::Faults;
+use crate::faults::{Faults, Known};
 use crate::http::admin::{self, Admin, Facts};
 use crate::http::{App, GatewayKeys, router};
 use crate::journal::Journal;
 use crate::notify::{Notifier, Receiver, ReceiverError};
 use crate::stop::Stop;
-use crate::tls::{Door, Limits, Listener, TlsError, server_config};
+use crate::tls::{BadCertificates, Door, Hostile, Limits, Listener, TlsError, server_config};
 use crate::world::{self, Setting, World};
 
 /// Handshakes at once on the API port.
@@ -95,11 +95,11 @@ impl Simulator {
         });
         let clock = Clock::new(config.clock);
         let journal = Arc::new(Journal::new());
-        let faults = faults(chance, &journal)?;
+        let faults = faults(&config, chance, &journal)?;
         let world = Arc::new(World::new(setting(&config, chance, &faults)?, Arc::clone(&journal))?);
         let facts = Facts::of(&config, chance.seed());
         let notifiers = notifiers(&mut config, chance, &clock, &journal, &world)?;
-        let door = door(&config, &journal, &clock)?;
+        let door = door(&config, &journal, &clock, Arc::clone(&faults))?;
         let base = config.base_path.clone();
         let (api, admin_address, connections) = (config.api, config.admin, config.max_connections);
         let admin_token = config.admin_token.take();
@@ -175,13 +175,18 @@ fn check_admin(config: &Config) -> Result<(), ConfigError> {
     Err(ConfigError::new("listen.admin", "a loopback address, or --admin-token-file FILE", found))
 }
 
-pub(crate) fn faults(chance: Chance, journal: &Arc<Journal>) -> Result<Arc<Faults>, StartError> {
+pub(crate) fn faults(
+    config: &Config,
+    chance: Chance,
+    journal: &Arc<Journal>,
+) -> Result<Arc<Faults>, StartError> {
     let mut cards = HashMap::new();
     for card in d1_fixtures::test_cards()? {
         let pan = Pan::parse(&card.pan).ok_or_else(|| StartError::Card { name: card.name.clone() })?;
         cards.insert(card.name, pan);
     }
-    Ok(Faults::new(chance, cards, Arc::clone(journal)))
+    let known = Known { cards, authority: config.server_authority.is_some() };
+    Ok(Faults::new(chance, known, Arc::clone(journal)))
 }
 
 pub(crate) fn setting(config: &Config, chance: Chance, faults: &Arc<Faults>) -> Result<Setting, StartError> {
@@ -251,13 +256,28 @@ fn notifiers(
     config.gateways.iter_mut().filter_map(one).collect()
 }
 
-pub(crate) fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Result<Door, TlsError> {
+pub(crate) fn door(
+    config: &Config,
+    journal: &Arc<Journal>,
+    clock: &Clock,
+    faults: Arc<Faults>,
+) -> Result<Door, TlsError> {
     let files = &config.server;
     Ok(Door::MutualTls {
         config: server_config(&files.certificate, &files.key, &files.client_authority)?,
         identify: Arc::new(config.identify()),
         journal: Arc::clone(journal),
         clock: clock.clone(),
+        hostile: Arc::new(Hostile {
+            faults,
+            clock: clock.clone(),
+            certificates: BadCertificates {
+                authority: config.server_authority.clone(),
+                own: files.certificate.clone(),
+                client_authority: files.client_authority.clone(),
+                made: std::sync::Mutex::default(),
+            },
+        }),
     })
 }
 

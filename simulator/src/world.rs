@@ -4,6 +4,7 @@
 //! together under one lock, or nothing does. Delivery is somebody else's job.
 
 mod causes;
+mod forged;
 mod outbox;
 mod passage;
 mod payments;
@@ -12,6 +13,7 @@ mod tokens;
 mod view;
 
 pub(crate) use causes::Particulars;
+pub(crate) use forged::Forgery;
 pub(crate) use outbox::{Job, Settled};
 pub(crate) use payments::{Payment, TransactionKind};
 pub(crate) use state::{Merchant, PresentedCard};
@@ -24,7 +26,7 @@ use tokio::sync::watch;
 
 use crate::chance::{Chance, NoRandomness, Stream, secret_bytes};
 use crate::domain::{Behaviour, Fingerprint, GatewayId, MerchantId, Moment, Now, Pan, Refusal};
-use crate::faults::Faults;
+use crate::faults::{Faults, Lifted};
 use crate::journal::{Delivery, Fact, Journal, Transition};
 use state::State;
 
@@ -110,13 +112,26 @@ impl World {
 
     /// Lifts a fault and lets go what it holds. `false` if none has this name.
     pub(crate) fn lift_fault(&self, name: &str, now: Moment) -> bool {
+        // What is queued meanwhile waits for the lock: either it is held and let go, or not struck.
         let lifted = self.setting.faults.lift(name, now);
+        self.release(lifted.as_slice(), now);
         lifted.is_some()
     }
 
     /// Lifts all faults and lets go what they hold.
     pub(crate) fn lift_faults(&self, now: Moment) {
-        self.setting.faults.lift_all(now);
+        let lifted = self.setting.faults.lift_all(now);
+        self.release(&lifted, now);
+    }
+
+    fn release(&self, lifted: &[Lifted], now: Moment) {
+        let mut state = self.lock();
+        for fault in lifted {
+            if let Some(order) = fault.holds {
+                state.outbox.release(fault.number, order, now);
+            }
+        }
+        self.moved.send_replace(());
     }
 
     /// Changes whenever something may have fallen due earlier than it seemed before.

@@ -9,7 +9,7 @@ use super::form::{HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
 use crate::domain::{Moment, Pan};
 
 /// The operations that gateways call, by the ids of the contract documents.
-pub(crate) const OPERATIONS: [&str; 6] =
+pub(super) const OPERATIONS: [&str; 6] =
     ["getAccessToken", "createMerchant", "createToken", "getToken", "createTransaction", "deleteToken"];
 
 /// A fault that can be set.

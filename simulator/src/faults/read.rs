@@ -1,18 +1,20 @@
 //! From the form to a fault that can be set. Every refusal names the member.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::Known;
 use super::fault::{
     Act, Answer, AnswerBody, CallEffect, Effect, Fault, Latency, Notice, OPERATIONS, RetryAfter, When,
 };
-use super::form::{AnswerForm, DrawnForm, FaultForm, LatencyForm, LimitForm, RetryAfterForm};
+use super::form::{
+    AnswerForm, BadCertificate, DrawnForm, FaultForm, HandshakeFault, LatencyForm, LimitForm, RetryAfterForm,
+};
 use crate::clock::parse_rfc3339;
 use crate::config::parse_duration;
-use crate::domain::{GatewayId, MerchantId, Pan, TokenId};
+use crate::domain::{GatewayId, MerchantId, TokenId};
 
 /// The longest name.
 const LONGEST_NAME: usize = 64;
@@ -40,11 +42,24 @@ pub(super) fn wrong(member: &'static str, expected: impl Into<String>) -> FaultE
 }
 
 /// Checks a form. `fresh` is the name of a fault that has none.
-pub(super) fn read(form: &FaultForm, fresh: &str, cards: &HashMap<String, Pan>) -> Result<Fault, FaultError> {
+pub(super) fn read(form: &FaultForm, fresh: &str, known: &Known) -> Result<Fault, FaultError> {
     let effect = effect(form)?;
+    let signed = |bad| !matches!(bad, BadCertificate::UnknownAuthority | BadCertificate::SelfSigned);
+    if matches!(effect, Effect::Connection(HandshakeFault::Certificate(bad)) if signed(bad))
+        && !known.authority
+    {
+        return Err(wrong(
+            "handshake",
+            "ca/server-ca.pem and ca/server-ca.key beside sandbox.yaml to sign it with",
+        ));
+    }
     let operations = operations(form.on.as_deref(), &effect)?;
     let card = form.card.as_ref().map(|name| {
-        cards.get(name).cloned().ok_or_else(|| wrong("card", "the name of a card that `d1sim cards` prints"))
+        known
+            .cards
+            .get(name)
+            .cloned()
+            .ok_or_else(|| wrong("card", "the name of a card that `d1sim cards` prints"))
     });
     let card = card.transpose()?;
     if card.is_some() && operations.iter().any(|operation| *operation != "createToken") {

@@ -8,7 +8,7 @@ const TOKENS: &str = "/ecom/v1/merchant-gateways/MGW_000001/merchants/1061002731
 fn faults(seed: u64) -> Arc<Faults> {
     let card = Pan::parse("9999990000000014").expect("a number");
     let cards = HashMap::from([("approve".to_owned(), card)]);
-    Faults::new(Chance::new(seed), cards, Arc::new(Journal::new()))
+    Faults::new(Chance::new(seed), Known { cards, authority: false }, Arc::new(Journal::new()))
 }
 
 fn set(faults: &Faults, fault: Value) -> Arc<str> {
@@ -220,6 +220,7 @@ fn every_refusal_names_the_member() {
         (json!({"goaway": true, "on": ["notifications"]}), "on: expected getAccessToken"),
         (json!({"drop": true, "on": ["createToken"]}), "on: expected [notifications]"),
         (json!({"handshake": "close", "gateway": "MGW_000001"}), "gateway: expected none"),
+        (json!({"handshake": {"certificate": "expired"}}), "handshake: expected ca/server-ca.pem"),
         (json!({"goaway": true, "name": "a b"}), "name: expected 1 to 64"),
         (json!({"goaway": true, "gateway": "x"}), "gateway: expected 10 characters"),
         (json!({"goaway": true, "merchant": "x"}), "merchant: expected 11 digits"),

@@ -55,6 +55,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/events", post(handlers::event))
         .route("/faults", get(faults::list).post(faults::set).delete(faults::lift_all))
         .route("/faults/{name}", delete(faults::lift))
+        .route("/notifications/forged", post(handlers::forge))
         .route("/clock/advance", post(handlers::advance))
         .route("/reset", post(handlers::reset))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
@@ -84,7 +85,7 @@ mod tests {
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
         let (clock, journal) = (Clock::new(ClockMode::Real), Arc::new(Journal::new()));
-        let faults = crate::simulator::faults(Chance::new(1), &journal).expect("cards");
+        let faults = crate::simulator::faults(&config, Chance::new(1), &journal).expect("cards");
         let setting = crate::simulator::setting(&config, Chance::new(1), &faults).expect("cards");
         let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
         let facts = Facts::of(&config, 1);

@@ -169,8 +169,6 @@ fn no_room() -> Why {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use axum::Router;
     use axum::middleware::from_fn_with_state;
     use axum::routing::post;
@@ -181,6 +179,7 @@ mod tests {
     use crate::chance::Chance;
     use crate::clock::ClockMode;
     use crate::domain::GatewayId;
+    use crate::faults::Known;
 
     /// A route that begins, waits and ends when told.
     struct Stage {
@@ -194,7 +193,7 @@ mod tests {
     fn stage(room: usize) -> Stage {
         let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (journal, (stop, stopped)) = (Arc::new(Journal::new()), Stop::pair());
-        let faults = Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal));
+        let faults = Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal));
         let exchanges = Exchanges {
             room: Arc::new(Semaphore::new(room)),
             ..Exchanges::new(

@@ -106,7 +106,7 @@ mod tests {
             d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
             let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
             let (clock, journal) = (Clock::new(ClockMode::Manual { start_ms: 0 }), Arc::new(Journal::new()));
-            let faults = simulator::faults(Chance::new(1), &journal).expect("cards");
+            let faults = simulator::faults(&config, Chance::new(1), &journal).expect("cards");
             let setting = simulator::setting(&config, Chance::new(1), &faults).expect("cards");
             let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
             let app = Arc::new(simulator::app(config, world, &clock, journal, faults).expect("randomness"));

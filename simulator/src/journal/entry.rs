@@ -138,6 +138,9 @@ pub(crate) struct Delivery<'a> {
     pub(crate) event_type: &'static str,
     pub(crate) sequence: u32,
     pub(crate) attempt: u32,
+    /// What is wrong with it on purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) forged: Option<&'static str>,
     /// The receiver's status, if it gave one.
     pub(crate) status: Option<u16>,
     /// What went wrong, if there was no answer.

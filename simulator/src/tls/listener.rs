@@ -25,6 +25,7 @@ use tower::Service as _;
 use super::connections::{Connections, Place};
 use super::fate::{Doom, Endings, Fated, befall};
 use super::handshake::{HANDSHAKE_DEADLINE, handshake, linger, note_accepted, note_refused};
+use super::hostile::Hostile;
 use super::identity::{Identify, Peer};
 use super::verifier::SHOWN;
 use crate::clock::Clock;
@@ -56,7 +57,13 @@ pub(crate) struct Limits {
 #[derive(Clone)]
 pub(crate) enum Door {
     Plain,
-    MutualTls { config: Arc<ServerConfig>, identify: Arc<Identify>, journal: Arc<Journal>, clock: Clock },
+    MutualTls {
+        config: Arc<ServerConfig>,
+        identify: Arc<Identify>,
+        journal: Arc<Journal>,
+        clock: Clock,
+        hostile: Arc<Hostile>,
+    },
 }
 
 /// A bound port and what is served on it.
@@ -131,8 +138,9 @@ impl Shared {
         let _ = socket.set_nodelay(true);
         match self.door.clone() {
             Door::Plain => self.serve(TokioIo::new(socket), place, None, false).await,
-            Door::MutualTls { config, identify, journal, clock } => {
-                let shaken = handshake(socket, &place, config, &self.handshakes, self.stop.clone());
+            Door::MutualTls { config, identify, journal, clock, hostile } => {
+                let shaken =
+                    handshake(socket, &place, (config, &hostile), &self.handshakes, self.stop.clone());
                 match SHOWN.scope(RefCell::new(None), shaken).await {
                     Ok(stream) => {
                         let (_, session) = stream.get_ref();
@@ -276,7 +284,9 @@ mod tests {
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
         let journal = Arc::new(Journal::new());
         let clock = Clock::new(crate::ClockMode::Real);
-        let door = crate::simulator::door(&config, &journal, &clock).expect("certificates");
+        let faults =
+            crate::simulator::faults(&config, crate::chance::Chance::new(1), &journal).expect("cards");
+        let door = crate::simulator::door(&config, &journal, &clock, faults).expect("certificates");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(any, door, Router::new(), limits).await.expect("a port");
         let address = listener.address().expect("an address");

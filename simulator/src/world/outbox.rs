@@ -1,4 +1,7 @@
 //! Notifications that are not yet delivered: one queue a token, so that their order is kept (C24).
+//!
+//! A fault may take a notification out of that order, when it is queued and never later: into a queue of its
+//! own (a *lane*), or aside until the fault is lifted.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::forged::Forgery;
 use crate::domain::{GatewayId, MerchantId, Moment, TokenId, Update};
+use crate::faults::{HoldOrder, Notice};
 
 /// One notification on its way.
 #[derive(Clone)]
@@ -23,7 +28,16 @@ pub(crate) struct Job {
     pub(crate) body: Option<Bytes>,
     /// Counts the resets before it.
     pub(crate) epoch: u64,
+    /// What is wrong with it on purpose: it is sent once.
+    pub(crate) forged: Option<Forgery>,
+    /// 0 in the token's own queue.
+    pub(crate) lane: u64,
+    /// A fault keeps it until then.
+    pub(crate) not_before: Moment,
 }
+
+/// A queue: a token and 0, or another number for a notification beside the token's order.
+type Lane = (TokenId, u64);
 
 /// How an attempt ended, for the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +50,14 @@ pub(crate) enum Settled {
 
 #[derive(Default)]
 pub(super) struct Outbox {
-    queues: HashMap<TokenId, VecDeque<Job>>,
+    queues: HashMap<Lane, VecDeque<Job>>,
     /// The head of each queue that is not being delivered, by gateway: one that cannot be reached
     /// holds up no other.
-    due: HashMap<GatewayId, BTreeSet<(Moment, u64, TokenId)>>,
+    due: HashMap<GatewayId, BTreeSet<(Moment, u64, Lane)>>,
+    /// Where the notification of a token waits for the next one, to go behind it.
+    aside: HashMap<TokenId, Lane>,
+    /// Those that wait for a fault to be lifted, by its number.
+    held: Vec<(u64, Job)>,
     len: usize,
     /// Jobs that were taken and are not settled.
     taken: usize,
@@ -52,14 +70,16 @@ impl Outbox {
         self.len
     }
 
+    /// Queues a notification as the fault that struck it says; its number comes with it.
     pub(super) fn push(
         &mut self,
         (gateway, merchant, token): (GatewayId, MerchantId, TokenId),
         update: Update,
         now: Moment,
+        struck: Option<(u64, Notice)>,
     ) {
         let job = Job {
-            gateway: gateway.clone(),
+            gateway,
             merchant,
             token,
             update: Arc::new(update),
@@ -67,13 +87,98 @@ impl Outbox {
             taken_at: now,
             body: None,
             epoch: self.epoch,
+            forged: None,
+            lane: 0,
+            not_before: now,
         };
-        let queue = self.queues.entry(token).or_default();
+        let before = self.take_aside(token);
+        match struck {
+            Some((_, Notice::Drop)) => {}
+            Some((fault, Notice::Hold(_))) => {
+                self.len += 1;
+                self.held.push((fault, job));
+            }
+            Some((_, Notice::Duplicate(more))) => {
+                for _ in 0..=more {
+                    self.enqueue(job.clone(), now);
+                }
+            }
+            Some((_, Notice::Delay(by))) => self.enqueue(Job { not_before: now.after(by), ..job }, now),
+            // Of two the second completes the swap of the first.
+            Some((_, Notice::Reorder(most))) if before.is_none() => {
+                let lane = self.new_lane();
+                self.aside.insert(token, (token, lane));
+                self.enqueue(Job { lane, not_before: now.after(most), ..job }, now);
+            }
+            Some((_, Notice::Reorder(_))) | None => self.enqueue(job, now),
+        }
+        if let Some(before) = before {
+            self.enqueue(Job { lane: 0, not_before: now, ..before }, now);
+        }
+    }
+
+    /// Queues a notification that is wrong on purpose, beside the token's order.
+    pub(super) fn push_forged(
+        &mut self,
+        (gateway, merchant, token): (GatewayId, MerchantId, TokenId),
+        update: Update,
+        (forged, now): (Forgery, Moment),
+    ) {
+        let lane = self.new_lane();
+        let job = Job {
+            gateway,
+            merchant,
+            token,
+            update: Arc::new(update),
+            attempt: 1,
+            taken_at: now,
+            body: None,
+            epoch: self.epoch,
+            forged: Some(forged),
+            lane,
+            not_before: now,
+        };
+        self.enqueue(job, now);
+    }
+
+    /// Lets go what the fault with this number holds.
+    pub(super) fn release(&mut self, fault: u64, order: HoldOrder, now: Moment) {
+        let (mut gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held).into_iter().partition(|(holder, _)| *holder == fault);
+        self.held = kept;
+        if order == HoldOrder::Reversed {
+            gone.reverse();
+        }
+        for (_, job) in gone {
+            self.len -= 1;
+            self.enqueue(Job { not_before: now, ..job }, now);
+        }
+    }
+
+    /// The notification of a token that waits for the next one, unless it is on its way by now.
+    fn take_aside(&mut self, token: TokenId) -> Option<Job> {
+        let lane = self.aside.remove(&token)?;
+        let job = self.queues.get(&lane)?.front()?;
+        let due = self.due.get_mut(&job.gateway)?;
+        let waits = due.iter().find(|(_, _, waiting)| *waiting == lane).copied()?;
+        due.remove(&waits);
+        self.len -= 1;
+        self.queues.remove(&lane)?.pop_front()
+    }
+
+    fn enqueue(&mut self, job: Job, now: Moment) {
+        let (at, gateway, lane) = (job.not_before.max(now), job.gateway.clone(), (job.token, job.lane));
+        let queue = self.queues.entry(lane).or_default();
         queue.push_back(job);
         self.len += 1;
         if queue.len() == 1 {
-            self.make_due(now, &gateway, token);
+            self.make_due(at, &gateway, lane);
         }
+    }
+
+    fn new_lane(&mut self) -> u64 {
+        self.order += 1;
+        self.order
     }
 
     pub(super) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
@@ -82,13 +187,13 @@ impl Outbox {
 
     /// The earliest moment after `now` at which anything is due.
     pub(super) fn next_after(&self, now: Moment) -> Option<Moment> {
-        let later = (now.after(Duration::from_millis(1)), 0, TokenId::from_number(0));
+        let later = (now.after(Duration::from_millis(1)), 0, (TokenId::from_number(0), 0));
         self.due.values().filter_map(|due| due.range(later..).next()).map(|(at, _, _)| *at).min()
     }
 
     /// Nothing is being delivered, and nothing should be by now.
     pub(super) fn is_calm(&self, now: Moment) -> bool {
-        let waits = |due: &BTreeSet<(Moment, u64, TokenId)>| due.first().is_none_or(|(at, _, _)| *at > now);
+        let waits = |due: &BTreeSet<(Moment, u64, Lane)>| due.first().is_none_or(|(at, _, _)| *at > now);
         self.taken == 0 && self.due.values().all(waits)
     }
 
@@ -96,12 +201,12 @@ impl Outbox {
         let mut jobs = Vec::new();
         let Some(due) = self.due.get_mut(gateway) else { return jobs };
         while jobs.len() < most {
-            let Some(&(at, _, token)) = due.first() else { break };
+            let Some(&(at, _, lane)) = due.first() else { break };
             if at > now {
                 break;
             }
             due.pop_first();
-            let head = self.queues.get(&token).and_then(VecDeque::front);
+            let head = self.queues.get(&lane).and_then(VecDeque::front);
             jobs.extend(head.map(|head| Job { taken_at: now, ..head.clone() }));
         }
         self.taken += jobs.len();
@@ -113,7 +218,8 @@ impl Outbox {
         if job.epoch != self.epoch {
             return false;
         }
-        let Some(queue) = self.queues.get_mut(&job.token) else { return false };
+        let lane = (job.token, job.lane);
+        let Some(queue) = self.queues.get_mut(&lane) else { return false };
         self.taken -= 1;
         match settled {
             Settled::Again { at, body } => {
@@ -121,15 +227,16 @@ impl Outbox {
                     head.attempt += 1;
                     head.body = body;
                 }
-                self.make_due(at, &job.gateway, job.token);
+                self.make_due(at, &job.gateway, lane);
             }
             Settled::Over => {
                 queue.pop_front();
                 self.len -= 1;
-                if queue.is_empty() {
-                    self.queues.remove(&job.token);
-                } else {
-                    self.make_due(job.taken_at, &job.gateway, job.token);
+                match queue.front().map(|next| next.not_before.max(job.taken_at)) {
+                    Some(at) => self.make_due(at, &job.gateway, lane),
+                    None => {
+                        self.queues.remove(&lane);
+                    }
                 }
             }
         }
@@ -141,9 +248,9 @@ impl Outbox {
         Self { epoch: self.epoch + 1, ..Self::default() }
     }
 
-    fn make_due(&mut self, at: Moment, gateway: &GatewayId, token: TokenId) {
+    fn make_due(&mut self, at: Moment, gateway: &GatewayId, lane: Lane) {
         self.order += 1;
-        let due = (at, self.order, token);
+        let due = (at, self.order, lane);
         match self.due.get_mut(gateway) {
             Some(all) => all.insert(due),
             None => self.due.entry(gateway.clone()).or_default().insert(due),
@@ -183,7 +290,7 @@ mod tests {
         let mut outbox = Outbox::default();
         for (sequence, token) in (1..).zip(tokens_of_updates) {
             let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(*token));
-            outbox.push(whose, update(sequence), Moment::from_ms(0));
+            outbox.push(whose, update(sequence), Moment::from_ms(0), None);
         }
         outbox
     }
@@ -221,7 +328,7 @@ mod tests {
         let job = old.take_due(&gateway(), NOW, 1).remove(0);
         let mut new = old.emptied();
         let whose = (job.gateway.clone(), job.merchant, job.token);
-        new.push(whose, update(7), NOW);
+        new.push(whose, update(7), NOW, None);
         assert!(!new.settle(&job, Settled::Over));
         assert_eq!(new.len(), 1);
     }
@@ -236,5 +343,74 @@ mod tests {
         outbox.settle(&job, Settled::Again { at, body: None });
         assert!(outbox.is_calm(NOW) && !outbox.is_calm(at));
         assert_eq!((outbox.next_after(NOW), outbox.next_after(at)), (Some(at), None));
+    }
+
+    /// The order in which a struck sequence of one token's notifications goes out, until nothing is due by `until`.
+    fn order_of(struck: &[Option<Notice>], until: Moment) -> (Outbox, Vec<u32>) {
+        let mut outbox = Outbox::default();
+        for (sequence, notice) in (1..).zip(struck) {
+            let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(1));
+            outbox.push(whose, update(sequence), NOW, notice.map(|notice| (7, notice)));
+        }
+        let out = drained(&mut outbox, until);
+        (outbox, out)
+    }
+
+    fn drained(outbox: &mut Outbox, until: Moment) -> Vec<u32> {
+        let mut out = Vec::new();
+        while let Some(job) = outbox.take_due(&gateway(), until, 1).pop() {
+            out.push(job.update.sequence);
+            assert!(outbox.settle(&job, Settled::Over));
+        }
+        out
+    }
+
+    const SOON: Moment = Moment::from_ms(10_000);
+    const TEN: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn faults_repeat_drop_and_swap_and_the_rest_keeps_its_order() {
+        let swap = Some(Notice::Reorder(TEN));
+        for (struck, wanted) in [
+            (vec![None, Some(Notice::Duplicate(2)), None], vec![1, 2, 2, 2, 3]),
+            (vec![None, Some(Notice::Drop), None], vec![1, 3]),
+            (vec![swap, None, None], vec![2, 1, 3]),
+            (vec![swap, swap, swap, swap], vec![2, 1, 4, 3]),
+            (vec![swap, Some(Notice::Duplicate(1))], vec![2, 2, 1]),
+        ] {
+            let (outbox, out) = order_of(&struck, NOW);
+            assert_eq!((out, outbox.len()), (wanted, 0), "{struck:?}");
+        }
+    }
+
+    #[test]
+    fn who_waits_in_vain_for_the_next_goes_at_the_end_of_its_wait() {
+        let (mut outbox, out) = order_of(&[Some(Notice::Reorder(TEN))], Moment::from_ms(9_999));
+        assert_eq!((out, outbox.next_after(NOW)), (vec![], Some(SOON)));
+        assert_eq!(drained(&mut outbox, SOON), [1]);
+        // The next one is nobody's second any more.
+        let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(1));
+        outbox.push(whose, update(2), SOON, None);
+        assert_eq!((drained(&mut outbox, SOON), outbox.len()), (vec![2], 0));
+    }
+
+    #[test]
+    fn a_delay_holds_up_what_stands_behind_it() {
+        let (mut outbox, out) = order_of(&[None, Some(Notice::Delay(TEN)), None], NOW);
+        assert_eq!((out, outbox.len()), (vec![1], 2));
+        assert_eq!(drained(&mut outbox, SOON), [2, 3]);
+    }
+
+    #[test]
+    fn what_is_held_goes_when_it_is_released_in_either_order_and_holds_up_nothing() {
+        for (order, wanted) in [(HoldOrder::InOrder, [1, 2]), (HoldOrder::Reversed, [2, 1])] {
+            let hold = Some(Notice::Hold(order));
+            let (mut outbox, out) = order_of(&[hold, hold, None], NOW);
+            assert_eq!((out, outbox.len(), outbox.is_calm(SOON)), (vec![3], 2, true));
+            outbox.release(8, order, NOW);
+            assert!(outbox.is_calm(SOON), "another fault's");
+            outbox.release(7, order, NOW);
+            assert_eq!((drained(&mut outbox, NOW), outbox.len()), (wanted.to_vec(), 0));
+        }
     }
 }

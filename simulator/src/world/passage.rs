@@ -103,7 +103,7 @@ mod tests {
     use crate::chance::Chance;
     use crate::clock::ClockMode;
     use crate::domain::{Behaviour, GatewayId, IssuerEvent, Month, Pan, Token};
-    use crate::faults::Faults;
+    use crate::faults::{Faults, Known};
     use crate::journal::{Body, Delivery, Journal};
     use crate::world::{Asker, Limits, PresentedCard, Setting, Settled};
 
@@ -127,7 +127,7 @@ mod tests {
             cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
             receivers,
             limits: Limits::default(),
-            faults: Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal)),
+            faults: Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal)),
         };
         (Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness")), journal)
     }

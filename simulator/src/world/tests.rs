@@ -58,7 +58,7 @@ impl Run {
             cards: HashMap::from([(pan(SOON), soon), (pan(DECLINED), Behaviour::Decline)]),
             receivers: vec![gateway(0), gateway(1)],
             limits: Limits::default(),
-            faults: Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal)),
+            faults: Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal)),
         };
         let world = World::new(setting, journal).expect("randomness");
         let clock = Clock::new(ClockMode::Manual { start_ms: 1_776_852_000_000 });

@@ -265,3 +265,56 @@ async fn faults_are_listed_lifted_and_ended_by_a_reset_and_bad_ones_named() {
         assert!(status == 400 && error.starts_with(told), "{status} {error}");
     }
 }
+
+#[tokio::test]
+async fn a_handshake_shows_a_certificate_that_proves_nothing_and_the_next_is_good() {
+    let sandbox = Sandbox::start().await;
+    for (bad, told) in [
+        ("expired", "expired"),
+        ("notYetValid", "not valid yet"),
+        ("wrongName", "not valid for name"),
+        ("clientUsage", "usage"),
+        ("unknownAuthority", "UnknownIssuer"),
+        ("selfSigned", "UnknownIssuer"),
+    ] {
+        sandbox.admin.fault(json!({"handshake": {"certificate": bad}, "times": 1})).await;
+        let caller = sandbox.caller(Papers::good());
+        let path = "/authz/v1/oauth2/token";
+        let fault = caller.try_send(Method::POST, path, &[], "").await.expect_err("no handshake");
+        assert!(fault.contains(told), "{bad}: {fault}");
+        caller.bearer().await;
+    }
+    let view = |entry: &Value| entry["refused"]["check"] == "the caller's view of D1's certificate";
+    sandbox.admin.entry("the caller's refusal", view).await;
+}
+
+#[tokio::test]
+async fn a_handshake_is_closed_or_hangs_until_the_fault_is_lifted() {
+    let sandbox = Sandbox::start().await;
+    sandbox
+        .admin
+        .fault(json!({"name": "close", "on": ["connections"], "handshake": "close", "times": 1}))
+        .await;
+    let caller = sandbox.caller(Papers::good());
+    caller.try_send(Method::POST, "/authz/v1/oauth2/token", &[], "").await.expect_err("no handshake");
+    sandbox.admin.fault(json!({"name": "hang", "handshake": "stall"})).await;
+    let lifts = async {
+        sandbox.admin.struck("hang").await;
+        assert_eq!(sandbox.admin.delete("/faults/hang").await, 204);
+    };
+    tokio::join!(caller.bearer(), lifts);
+}
+
+#[tokio::test]
+async fn a_connection_that_fell_idle_closes_without_a_word() {
+    let shop = Shop::open(false).await;
+    let handshakes = async || {
+        let entries = shop.sandbox.admin.journal().await;
+        entries.iter().filter(|entry| entry["kind"] == "handshake").count()
+    };
+    shop.sandbox.admin.fault(json!({"closeIdle": "1ms", "times": 1})).await;
+    assert_eq!((shop.tokenize().await, handshakes().await), (Ok(201), 1));
+    // A call on the old connection fails for want of an answer; how many come before the end depends on who is faster.
+    while shop.tokenize().await == Ok(201) && handshakes().await == 1 {}
+    assert_eq!((shop.tokenize().await, handshakes().await), (Ok(201), 2));
+}

@@ -7,6 +7,7 @@ mod cards;
 mod delivery;
 mod determinism;
 mod error_rules;
+mod fault_events;
 mod faults;
 mod flow;
 mod lifecycle;

@@ -5,7 +5,7 @@ use super::*;
 use crate::chance::Chance;
 use crate::clock::ClockMode;
 use crate::domain::{Behaviour, MerchantId};
-use crate::faults::Faults;
+use crate::faults::{Faults, Known};
 use crate::journal::{Delivery, Journal};
 use crate::world::{Limits, PresentedCard, Setting, Settled};
 
@@ -28,7 +28,7 @@ fn world(outbox: usize) -> World {
         cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
         receivers: vec![gateway(1), gateway(2)],
         limits: Limits { outbox, ..Limits::default() },
-        faults: Faults::new(Chance::new(1), HashMap::new(), Arc::clone(&journal)),
+        faults: Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal)),
     };
     World::new(setting, journal).expect("randomness")
 }
