@@ -36,6 +36,8 @@ pub struct Config {
     pub clock: ClockMode,
     /// The seed of identifiers, DPANs and jitter; a fresh one if there is none.
     pub seed: Option<u64>,
+    /// Whether the sandbox begins with the faults of the hostile profile (`d1sim serve --hostile`).
+    pub hostile: bool,
     /// Connections open at once on the API port.
     pub max_connections: usize,
     pub(crate) source: PathBuf,

@@ -31,6 +31,8 @@ use fault::{Effect, Fault};
 use read::wrong;
 use standing::Standing;
 
+/// The faults of `--hostile`.
+const HOSTILE: &str = include_str!("faults/hostile.yaml");
 /// Faults that are set at once.
 const MOST: usize = 64;
 
@@ -152,6 +154,13 @@ impl Faults {
         state.standing.push(Standing::new(number, fault, now));
         self.rearm(&state);
         Ok(name)
+    }
+
+    /// Sets the faults of the hostile profile.
+    pub(crate) fn set_hostile(&self, now: Moment) -> Result<(), FaultError> {
+        let forms: Vec<FaultForm> =
+            serde_saphyr::from_str(HOSTILE).map_err(|fault| wrong("hostile.yaml", fault.to_string()))?;
+        forms.iter().try_for_each(|form| self.set(form, now).map(drop))
     }
 
     /// Lifts the fault of this name; nothing if there is none.

@@ -77,6 +77,12 @@ pub enum StartError {
         /// The card's name in the table.
         name: String,
     },
+    /// The faults of the hostile profile cannot be set.
+    #[error("the hostile profile cannot be set: {reason}")]
+    Hostile {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No randomness for keys.
     #[error("no keys can be made")]
     Randomness(#[from] NoRandomness),
@@ -96,6 +102,10 @@ impl Simulator {
         let clock = Clock::new(config.clock);
         let journal = Arc::new(Journal::new());
         let faults = faults(&config, chance, &journal)?;
+        if config.hostile {
+            let set = faults.set_hostile(clock.now().at);
+            set.map_err(|fault| StartError::Hostile { reason: fault.to_string() })?;
+        }
         let world = Arc::new(World::new(setting(&config, chance, &faults)?, Arc::clone(&journal))?);
         let facts = Facts::of(&config, chance.seed());
         let notifiers = notifiers(&mut config, chance, &clock, &journal, &world)?;

@@ -26,11 +26,13 @@ pub struct Setup {
     pub receiver: Option<String>,
     /// The configuration, a file of the folder. Default `sandbox.yaml`.
     pub file: String,
+    /// Whether it is hostile. Default: it is not.
+    pub hostile: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { seed: 7, receiver: None, file: "sandbox.yaml".to_owned() }
+        Self { seed: 7, receiver: None, file: "sandbox.yaml".to_owned(), hostile: false }
     }
 }
 
@@ -64,6 +66,7 @@ impl Sandbox {
         (config.api, config.admin) = (free, free);
         config.clock = ClockMode::Manual { start_ms: START_MS };
         config.seed = Some(setup.seed);
+        config.hostile = setup.hostile;
         if let Some(url) = &setup.receiver {
             config.set_receiver(url, None).expect("a good receiver");
         }

@@ -32,6 +32,17 @@ fn its_requests_match() {
         ),
         ("advanceClock", "POST", "/clock/advance", r#"{"by":"2h"}"#),
         ("reset", "POST", "/reset", ""),
+        ("getFaults", "GET", "/faults", ""),
+        ("deleteFaults", "DELETE", "/faults", ""),
+        ("deleteFault", "DELETE", "/faults/storm", ""),
+        ("postFault", "POST", "/faults", r#"{"on":["calls"],"latency":{"uniform":{"from":"1s","to":"2s"}}}"#),
+        ("postFault", "POST", "/faults", r#"{"answer":{"status":503,"retryAfter":{"text":"soon"}},"nth":2}"#),
+        (
+            "postForgedNotification",
+            "POST",
+            "/notifications/forged",
+            r#"{"gateway":"MGW_000001","tokenId":"t","as":"tampered"}"#,
+        ),
     ] {
         assert_eq!(request(method, path, body), Ok(id.to_owned()), "{path} {body}");
     }
@@ -49,6 +60,9 @@ fn bad_requests_are_faults() {
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"token.explode"}"#),
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.renew","exp":"1330"}"#),
         ("POST", "/clock/advance", r#"{"by":2}"#),
+        ("POST", "/faults", r#"{"goaway":true,"probabilty":0.5}"#),
+        ("POST", "/faults", r#"{"reset":"middle"}"#),
+        ("POST", "/notifications/forged", r#"{"gateway":"MGW_000001","tokenId":"t","as":"odd"}"#),
     ] {
         assert!(request(method, path, body).is_err(), "{method} {path} {body}");
     }

@@ -66,6 +66,12 @@ pub(super) struct Serve {
     /// Where the time comes from
     #[arg(long, value_enum, value_name = "real|manual")]
     pub(super) clock: Option<ClockKind>,
+    /// A D1 on its bad days: unknown members, 429 and 503, slow answers, closed connections, events twice and swapped
+    #[arg(long, conflicts_with = "calm")]
+    pub(super) hostile: bool,
+    /// No faults but those that are set over the admin port (the default)
+    #[arg(long)]
+    pub(super) calm: bool,
     /// A file that gets the addresses as JSON once both ports listen
     #[arg(long, value_name = "FILE")]
     pub(super) ready_file: Option<PathBuf>,

@@ -42,6 +42,7 @@ async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf
     // Taken before anything listens, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let hostile = config.hostile;
     let running = Simulator::start(config).await.map_err(|error| match error {
         StartError::Listen { .. } => Failure::resource(error),
         StartError::Randomness(_) | StartError::Cards(_) => Failure::internal(error),
@@ -51,6 +52,10 @@ async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf
         write_ready(&path, &running)?;
     }
     say(&about.banner(&running));
+    if hostile {
+        let admin = running.admin_url();
+        say(&format!("d1sim: hostile (seed {}): {admin}/faults lists what may befall you", running.seed()));
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -64,6 +69,7 @@ fn configure(args: &Serve, mut config: Config) -> Result<Config, Failure> {
     config.api = args.api.unwrap_or(config.api);
     config.admin = args.admin.unwrap_or(config.admin);
     config.seed = args.seed.or(config.seed);
+    config.hostile = args.hostile;
     config.clock = match args.clock {
         Some(ClockKind::Real) => ClockMode::Real,
         Some(ClockKind::Manual) => ClockMode::manual_from_now(),

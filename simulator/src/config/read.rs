@@ -90,6 +90,7 @@ impl Config {
                 raw::Clock::Manual => ClockMode::manual_from_now(),
             },
             seed: file.seed,
+            hostile: false,
             max_connections: positive("limits.maxConnections", file.limits.max_connections)?,
             environment: environment(&file.environment)?,
             base_path: base_path(&file.base_path)?,

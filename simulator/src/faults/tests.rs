@@ -260,6 +260,19 @@ fn unknown_members_are_refused_by_name_at_every_depth() {
 }
 
 #[test]
+fn the_hostile_profile_can_be_set_and_each_of_its_faults_is_bounded_or_bearable() {
+    let faults = faults(1);
+    faults.set_hostile(NOW).expect("a good profile");
+    let view = serde_json::to_value(faults.view(NOW)).expect("JSON");
+    let all = view.as_array().expect("faults");
+    assert_eq!(all.len(), 8);
+    for fault in all {
+        let bearable = fault.get("unknownMembers").is_some() || fault.get("latency").is_some();
+        assert!(bearable || fault["mostInARow"].as_u64().is_some_and(|most| most <= 2), "{fault}");
+    }
+}
+
+#[test]
 fn two_faults_have_two_names() {
     let faults = faults(1);
     set(&faults, json!({"name": "storm", "goaway": true}));

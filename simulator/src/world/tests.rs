@@ -13,6 +13,7 @@ use proptest::test_runner::{TestError, TestRunner};
 use super::*;
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{IssuerEvent, Month, Token, TokenId};
+use crate::faults::Known;
 use model::{Model, Told};
 use scenario::{Scenario, Step};
 

@@ -10,6 +10,7 @@ mod error_rules;
 mod fault_events;
 mod faults;
 mod flow;
+mod hostile;
 mod lifecycle;
 mod limits;
 mod model;
