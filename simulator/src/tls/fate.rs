@@ -61,30 +61,43 @@ pub(super) struct Fate {
 /// What the listener is to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doom {
-    /// Drop it at once.
+    /// Drop it.
     Drop,
     Goaway,
-    /// Drop it once it has been idle for so long.
-    Idle(Duration),
+}
+
+/// Returns once there is something to do with a connection.
+pub(super) async fn doom(connection: &Connection) -> Doom {
+    let fate = &connection.fate;
+    loop {
+        if fate.reset.load(Ordering::Acquire) {
+            return Doom::Drop;
+        }
+        if fate.goaway.load(Ordering::Acquire) {
+            return Doom::Goaway;
+        }
+        match fate.close_idle.load(Ordering::Acquire) {
+            0 => fate.sealed.notified().await,
+            ms => tokio::select! {
+                () = fate.sealed.notified() => {}
+                () = idle_for(connection, Duration::from_millis(ms)) => return Doom::Drop,
+            },
+        }
+    }
+}
+
+/// Returns once nothing has been answered on the connection for so long.
+async fn idle_for(connection: &Connection, time: Duration) {
+    loop {
+        let used = connection.last_use();
+        tokio::time::sleep(time).await;
+        if connection.is_idle() && connection.last_use() == used {
+            return;
+        }
+    }
 }
 
 impl Fate {
-    /// Returns once there is something to do.
-    pub(super) async fn doom(&self) -> Doom {
-        loop {
-            if self.reset.load(Ordering::Acquire) {
-                return Doom::Drop;
-            }
-            if self.goaway.load(Ordering::Acquire) {
-                return Doom::Goaway;
-            }
-            match self.close_idle.load(Ordering::Acquire) {
-                0 => self.sealed.notified().await,
-                ms => return Doom::Idle(Duration::from_millis(ms)),
-            }
-        }
-    }
-
     fn reset(&self) {
         self.broken.store(2, Ordering::Release);
         self.reset.store(true, Ordering::Release);

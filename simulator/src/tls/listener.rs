@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tower::Service as _;
 
 use super::connections::{Connections, Place};
-use super::fate::{Doom, Endings, Fated, befall};
+use super::fate::{Doom, Endings, Fated, befall, doom};
 use super::handshake::{HANDSHAKE_DEADLINE, handshake, linger, note_accepted, note_refused};
 use super::hostile::Hostile;
 use super::identity::{Identify, Peer};
@@ -203,16 +203,9 @@ impl Shared {
             () = place.connection().close.notified() => {}
             () = silence(&place) => {}
             () = stop.told() => {}
-            doom = place.connection().fate.doom() => match doom {
+            doom = doom(place.connection()) => match doom {
                 Doom::Drop => return,
                 Doom::Goaway => patience = Some(GOAWAY_DRAIN),
-                Doom::Idle(after) => {
-                    tokio::select! {
-                        _ = connection.as_mut() => {}
-                        () = idle_for(&place, after) => {}
-                    }
-                    return;
-                }
             },
         }
         connection.as_mut().graceful_shutdown();
@@ -225,17 +218,6 @@ impl Shared {
 #[derive(Debug, thiserror::Error)]
 #[error("a fault lets no answer leave")]
 struct NoAnswer;
-
-/// Returns once nothing has been answered on the connection for so long.
-async fn idle_for(place: &Place, after: Duration) {
-    loop {
-        let used = place.connection().last_use();
-        tokio::time::sleep(after).await;
-        if place.connection().is_idle() && place.connection().last_use() == used {
-            return;
-        }
-    }
-}
 
 /// Returns once it is clear that the peer asks nothing. Hyper sees to it in HTTP/1.1, but waits for
 /// the preface of HTTP/2 without an end.
