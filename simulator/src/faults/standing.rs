@@ -73,7 +73,7 @@ impl Standing {
         let in_stream = own.matched;
         let drawn = |probability| chance.fraction_of(&format!("{name} {stream}"), in_stream) < probability;
         let wanted = when.nth.is_none_or(|nth| matched == nth)
-            && when.every.is_none_or(|every| matched % every == 0)
+            && when.every.is_none_or(|every| matched.is_multiple_of(every))
             && when.most_in_a_row.is_none_or(|most| own.in_a_row < most)
             && when.probability.is_none_or(drawn);
         if !wanted {
