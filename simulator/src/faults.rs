@@ -144,10 +144,12 @@ impl Faults {
             return Err(wrong("name", "one that no fault has; DELETE the other first"));
         }
         if state.standing.len() >= MOST {
-            // What strikes nothing any more makes room, the oldest first.
-            let over = state.standing.iter().position(|one| one.is_over(now));
+            // What strikes nothing any more makes room, the oldest first; not what still holds something.
+            let done = |one: &Standing| one.is_over(now) && Lifted::of(one).holds.is_none();
+            let over = state.standing.iter().position(done);
             let full = || wrong("body", format!("at most {MOST} faults at once; DELETE one first"));
-            state.standing.remove(over.ok_or_else(full)?);
+            let gone = state.standing.remove(over.ok_or_else(full)?);
+            self.gone(&state, &gone, now);
         }
         state.made = number;
         self.note(now, None, journal::Fault::new(&name, "set", fault.effect.name()));

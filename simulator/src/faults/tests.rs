@@ -168,7 +168,10 @@ fn a_fault_ends_with_its_time_its_number_or_when_it_is_lifted() {
 #[test]
 fn what_strikes_nothing_any_more_makes_room_and_nothing_else_does() {
     let faults = faults(1);
-    for n in 0..MOST {
+    set(&faults, json!({"name": "hold", "hold": "inOrder", "times": 1}));
+    let queued = Queued { gateway: "MGW_000001", merchant: "10610027312", token: "t" };
+    faults.strike_notification(&queued, NOW).expect("held");
+    for n in 1..MOST {
         set(&faults, json!({"name": format!("f{n}"), "times": 1, "goaway": true}));
     }
     let form = FaultForm { goaway: Some(true), ..FaultForm::default() };
@@ -176,6 +179,7 @@ fn what_strikes_nothing_any_more_makes_room_and_nothing_else_does() {
     assert!(full.contains("at most 64 faults"), "{full}");
     faults.strike_call(&call("createToken", TOKENS), NOW);
     assert_eq!(&*faults.set(&form, NOW).expect("room"), "fault-65");
+    assert!(faults.lift("hold", NOW).is_some_and(|lifted| lifted.holds.is_some()), "what holds stays");
 }
 
 #[test]
