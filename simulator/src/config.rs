@@ -38,6 +38,8 @@ pub struct Config {
     pub auth_clock: AuthClock,
     /// The seed of identifiers, DPANs and jitter; a fresh one if there is none.
     pub seed: Option<u64>,
+    /// Whether the sandbox begins with the faults of the hostile profile (`d1sim serve --hostile`).
+    pub hostile: bool,
     /// Connections open at once on the API port.
     pub max_connections: usize,
     pub(crate) source: PathBuf,
@@ -45,6 +47,8 @@ pub struct Config {
     pub(crate) base_path: String,
     pub(crate) common_name: CommonName,
     pub(crate) server: ServerFiles,
+    /// Certificate and key of the authority that signed D1's certificate, PEM, where they lie beside the file.
+    pub(crate) server_authority: Option<(String, Zeroizing<String>)>,
     pub(crate) own_key: OwnKey,
     /// D1's client certificate and its key, PEM.
     pub(crate) outbound: Zeroizing<String>,
