@@ -8,7 +8,7 @@ mod kinds;
 mod traffic;
 
 pub use kinds::{AuthClock, ClockMode, UnknownClock};
-pub(crate) use traffic::{Open, Waiter};
+pub(crate) use traffic::{Aside, Open, Waiter};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +119,12 @@ impl Clock {
         self.manual.as_ref().map_or(Open::UNCOUNTED, |manual| manual.traffic.open())
     }
 
+    /// An exchange that is open waits for something else than the clock until the result is dropped, and is
+    /// not in its way meanwhile.
+    pub(crate) fn aside(&self) -> Aside {
+        self.manual.as_ref().map_or(Aside::UNCOUNTED, |manual| manual.traffic.aside())
+    }
+
     /// Something came from a peer or went to one.
     pub(crate) fn touch(&self) {
         if let Some(manual) = &self.manual {
@@ -178,6 +184,11 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// The system's time in seconds since 1970, whatever the sandbox clock shows: TLS runs on it.
+pub(crate) fn system_seconds() -> i64 {
+    system_ms().div_euclid(1000)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the home of time")]
@@ -273,6 +284,15 @@ mod tests {
         assert_eq!((clock.let_go(), clock.busy(0)), (None, 3));
         drop(open);
         assert_eq!(clock.busy(0), 0);
+    }
+
+    #[test]
+    fn who_stands_aside_is_not_busy_until_he_comes_back() {
+        let clock = Clock::new(ClockMode::Manual { start_ms: 0 });
+        let (_open, aside) = (clock.open(), clock.aside());
+        assert_eq!(clock.busy(0), 0);
+        drop(aside);
+        assert_eq!(clock.busy(0), 1);
     }
 
     #[tokio::test]

@@ -38,6 +38,8 @@ pub struct Config {
     pub auth_clock: AuthClock,
     /// The seed of identifiers, DPANs and jitter; a fresh one if there is none.
     pub seed: Option<u64>,
+    /// Whether the sandbox begins with the faults of the hostile profile (`d1sim serve --hostile`).
+    pub hostile: bool,
     /// Connections open at once on the API port.
     pub max_connections: usize,
     pub(crate) source: PathBuf,
@@ -47,6 +49,8 @@ pub struct Config {
     pub(crate) server: ServerFiles,
     /// Client certificates begin and end by the sandbox clock, and not by the system's.
     pub(crate) sandbox_dates: bool,
+    /// Certificate and key of the authority that signed D1's certificate, PEM, where they lie beside the file.
+    pub(crate) server_authority: Option<(String, Zeroizing<String>)>,
     pub(crate) own_key: OwnKey,
     /// D1's client certificate and its key, PEM.
     pub(crate) outbound: Zeroizing<String>,

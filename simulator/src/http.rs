@@ -7,6 +7,7 @@ mod extract;
 mod handlers;
 mod intake;
 mod layers;
+mod mishap;
 mod problem;
 mod router;
 mod strict_json;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use crate::auth::{AccessTokens, Policy, Seen};
 use crate::clock::Clock;
 use crate::domain::GatewayId;
+use crate::faults::Faults;
 use crate::jose::{OwnKey, PublicKey};
 use crate::journal::Journal;
 use crate::world::World;
@@ -29,6 +31,7 @@ pub(crate) struct App {
     pub(crate) world: Arc<World>,
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) tokens: AccessTokens,
     pub(crate) seen: Seen,
     pub(crate) policy: Policy,

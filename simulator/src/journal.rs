@@ -10,7 +10,7 @@ mod ring;
 mod shown;
 
 pub(crate) use entry::{
-    Body, Delivery, Expiry, Fact, GatewayToken, Handshake, Queued, Request, Transition, Why,
+    Body, Delivery, Expiry, Fact, Fault, GatewayToken, Handshake, Queued, Request, Transition, Why,
 };
 pub(crate) use redact::text as redacted;
 

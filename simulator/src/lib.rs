@@ -21,6 +21,7 @@ pub mod cli;
 mod clock;
 mod config;
 mod domain;
+mod faults;
 mod http;
 mod jose;
 mod journal;

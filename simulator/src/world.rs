@@ -6,6 +6,7 @@
 mod agenda;
 mod causes;
 mod fired;
+mod forged;
 mod outbox;
 mod passage;
 mod payments;
@@ -15,6 +16,7 @@ mod view;
 
 pub(crate) use causes::Particulars;
 pub(crate) use fired::{NAMES, Wanted};
+pub(crate) use forged::Forgery;
 pub(crate) use outbox::{Job, Settled};
 pub(crate) use passage::{Halt, Way};
 pub(crate) use payments::{Payment, TransactionKind};
@@ -28,6 +30,7 @@ use tokio::sync::watch;
 
 use crate::chance::{Chance, NoRandomness, Stream, secret_bytes};
 use crate::domain::{Behaviour, Fingerprint, GatewayId, MerchantId, Moment, Now, Pan, Refusal};
+use crate::faults::{FaultError, FaultForm, Faults, Lifted};
 use crate::journal::{Delivery, Fact, Journal, Transition};
 use fired::Fired;
 use state::State;
@@ -57,6 +60,7 @@ pub(crate) struct Setting {
     /// One delivery at a time among all gateways, in the order in which they fell due, so that the same
     /// run leaves the same journal.
     pub(crate) in_turn: bool,
+    pub(crate) faults: Arc<Faults>,
 }
 
 /// Merchants, cards, tokens and the notifications not yet delivered.
@@ -108,8 +112,41 @@ impl World {
     /// Forgets merchants, tokens and notifications, also those that are being delivered.
     pub(crate) fn reset(&self, now: Moment) {
         let mut state = self.lock();
+        self.setting.faults.lift_all(now);
         state.reset();
         self.journal.record(now, None, None, &Fact::Reset);
+        self.moved.send_replace(());
+    }
+
+    /// Sets a fault and returns its name.
+    pub(crate) fn set_fault(&self, form: &FaultForm, now: Moment) -> Result<Arc<str>, FaultError> {
+        let name = self.setting.faults.set(form, now)?;
+        // It may end sooner than whatever else is to come.
+        self.moved.send_replace(());
+        Ok(name)
+    }
+
+    /// Lifts a fault and lets go what it holds. `false` if none has this name.
+    pub(crate) fn lift_fault(&self, name: &str, now: Moment) -> bool {
+        // What is queued meanwhile waits for the lock: either it is held and let go, or not struck.
+        let lifted = self.setting.faults.lift(name, now);
+        self.release(lifted.as_slice(), now);
+        lifted.is_some()
+    }
+
+    /// Lifts all faults and lets go what they hold.
+    pub(crate) fn lift_faults(&self, now: Moment) {
+        let lifted = self.setting.faults.lift_all(now);
+        self.release(&lifted, now);
+    }
+
+    fn release(&self, lifted: &[Lifted], now: Moment) {
+        let mut state = self.lock();
+        for fault in lifted {
+            if let Some(order) = fault.holds {
+                state.outbox.release(fault.number, order, now);
+            }
+        }
         self.moved.send_replace(());
     }
 
@@ -139,7 +176,11 @@ impl World {
 
     /// The earliest moment at which anything but a notification falls due.
     pub(crate) fn next_planned(&self) -> Option<Moment> {
-        self.lock().agenda.next()
+        self.planned(&self.lock())
+    }
+
+    fn planned(&self, state: &State) -> Option<Moment> {
+        state.agenda.next().into_iter().chain(self.setting.faults.next_end()).min()
     }
 
     /// The earliest moment at which a gateway is to be notified; nothing while it is another's turn.

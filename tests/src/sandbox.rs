@@ -28,11 +28,19 @@ pub struct Setup {
     pub file: String,
     /// By which clock assertions are judged. Default: the sandbox's.
     pub auth_clock: AuthClock,
+    /// Whether it is hostile. Default: it is not.
+    pub hostile: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { seed: 7, receiver: None, file: "sandbox.yaml".to_owned(), auth_clock: AuthClock::Sandbox }
+        Self {
+            seed: 7,
+            receiver: None,
+            file: "sandbox.yaml".to_owned(),
+            auth_clock: AuthClock::Sandbox,
+            hostile: false,
+        }
     }
 }
 
@@ -67,6 +75,7 @@ impl Sandbox {
         config.clock = ClockMode::Manual { start_ms: START_MS };
         config.auth_clock = setup.auth_clock;
         config.seed = Some(setup.seed);
+        config.hostile = setup.hostile;
         if let Some(url) = &setup.receiver {
             config.set_receiver(url, None).expect("a good receiver");
         }

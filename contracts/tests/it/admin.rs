@@ -38,6 +38,17 @@ fn its_requests_match() {
         ("leaseClock", "POST", "/clock/lease", r#"{"lease":"1JkQ0yHBq0m0ZfPq3nT8Aw"}"#),
         ("giveClockBack", "DELETE", "/clock/lease/1JkQ0yHBq0m0ZfPq3nT8Aw", ""),
         ("reset", "POST", "/reset", ""),
+        ("getFaults", "GET", "/faults", ""),
+        ("deleteFaults", "DELETE", "/faults", ""),
+        ("deleteFault", "DELETE", "/faults/storm", ""),
+        ("postFault", "POST", "/faults", r#"{"on":["calls"],"latency":{"uniform":{"from":"1s","to":"2s"}}}"#),
+        ("postFault", "POST", "/faults", r#"{"answer":{"status":503,"retryAfter":{"text":"soon"}},"nth":2}"#),
+        (
+            "postForgedNotification",
+            "POST",
+            "/notifications/forged",
+            r#"{"gateway":"MGW_000001","tokenId":"t","as":"tampered"}"#,
+        ),
     ] {
         assert_eq!(request(method, path, body), Ok(id.to_owned()), "{path} {body}");
     }
@@ -61,6 +72,9 @@ fn bad_requests_are_faults() {
         ("POST", "/clock/advance", r#"{"by":"2h","to":"2026-04-22T09:30:00Z"}"#),
         ("POST", "/clock/advance", r#"{"until":"later"}"#),
         ("POST", "/clock/advance", r#"{"until":{"event":"token.explode"}}"#),
+        ("POST", "/faults", r#"{"goaway":true,"probabilty":0.5}"#),
+        ("POST", "/faults", r#"{"reset":"middle"}"#),
+        ("POST", "/notifications/forged", r#"{"gateway":"MGW_000001","tokenId":"t","as":"odd"}"#),
     ] {
         assert!(request(method, path, body).is_err(), "{method} {path} {body}");
     }

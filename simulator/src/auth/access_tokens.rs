@@ -72,6 +72,11 @@ impl AccessTokens {
         }
     }
 
+    /// Ends a bearer before its time.
+    pub(crate) fn revoke(&self, bearer: &str) {
+        self.lock().remove(&hash(bearer));
+    }
+
     pub(crate) fn reset(&self) {
         self.lock().clear();
     }

@@ -81,6 +81,12 @@ pub(super) struct Serve {
     /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
     #[arg(long, value_name = "sandbox|system")]
     pub(super) auth_clock: Option<AuthClock>,
+    /// A D1 on its bad days: unknown members, 429 and 503, slow answers, closed connections, events twice and swapped
+    #[arg(long, conflicts_with = "calm")]
+    pub(super) hostile: bool,
+    /// No faults but those that are set over the admin port (the default)
+    #[arg(long)]
+    pub(super) calm: bool,
     /// A file that gets the addresses as JSON once both ports listen
     #[arg(long, value_name = "FILE")]
     pub(super) ready_file: Option<PathBuf>,
@@ -101,13 +107,15 @@ pub(super) struct Exec {
     /// Seed of identifiers, DPANs and jitter; without it a new one each time
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Where the time comes from: the system, or a clock that moves only when told (POST /clock/advance) and starts
-    /// now or at TIME (RFC 3339)
+    /// Where the time comes from: the system, or a clock that moves only when told and starts now or at TIME (RFC 3339)
     #[arg(long, value_name = "real|manual|TIME")]
     pub(super) clock: Option<ClockMode>,
     /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
     #[arg(long, value_name = "sandbox|system")]
     pub(super) auth_clock: Option<AuthClock>,
+    /// A D1 on its bad days, as with `serve`
+    #[arg(long)]
+    pub(super) hostile: bool,
     /// The command and its arguments. It finds D1_API, D1_ADMIN, D1_BASE (URLs), D1_GATEWAY and D1_SANDBOX (the folder with
     /// certificates and keys) in its environment
     #[arg(value_name = "COMMAND", last = true, required = true)]

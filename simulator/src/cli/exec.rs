@@ -49,6 +49,7 @@ fn within(args: Exec) -> Result<ExitCode, Failure> {
         seed: args.seed,
         clock: args.clock,
         auth_clock: args.auth_clock,
+        hostile: args.hostile,
         ..Serve::default()
     };
     let config = serve::configure(&serve, read_config(&place.config)?)?;

@@ -20,6 +20,10 @@ pub(crate) struct Waiter {
 #[derive(Debug)]
 pub(crate) struct Open(Option<Arc<Traffic>>);
 
+/// An exchange that is open and in nobody's way until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Aside(Option<Arc<Traffic>>);
+
 /// Exchanges that are open, and those that wait for the clock.
 #[derive(Debug)]
 pub(super) struct Traffic {
@@ -30,6 +34,8 @@ pub(super) struct Traffic {
 #[derive(Debug)]
 struct State {
     open: usize,
+    /// Of these, those that wait for something else than the clock.
+    aside: usize,
     /// By the moment that each waits for, and the order in which they began.
     waiting: BTreeMap<(Moment, u64), (Waiter, oneshot::Sender<()>)>,
     begun: u64,
@@ -44,13 +50,18 @@ struct Place<'a> {
 
 impl Traffic {
     pub(super) fn new() -> Arc<Self> {
-        let state = State { open: 0, waiting: BTreeMap::new(), begun: 0, last: Stopwatch::start() };
+        let state = State { open: 0, aside: 0, waiting: BTreeMap::new(), begun: 0, last: Stopwatch::start() };
         Arc::new(Self { state: Mutex::new(state), changed: watch::Sender::new(()) })
     }
 
     pub(super) fn open(self: &Arc<Self>) -> Open {
         self.change(|state| state.open += 1);
         Open(Some(Arc::clone(self)))
+    }
+
+    pub(super) fn aside(self: &Arc<Self>) -> Aside {
+        self.change(|state| state.aside += 1);
+        Aside(Some(Arc::clone(self)))
     }
 
     /// Something came from or went to a peer.
@@ -66,7 +77,7 @@ impl Traffic {
     /// Exchanges that are open and do not wait, with so many more that are open elsewhere.
     pub(super) fn busy(&self, elsewhere: usize) -> usize {
         let state = self.lock();
-        (state.open + elsewhere).saturating_sub(state.waiting.len())
+        (state.open + elsewhere).saturating_sub(state.waiting.len() + state.aside)
     }
 
     /// How long nothing came and nothing went, in real time.
@@ -130,6 +141,19 @@ impl Open {
     /// Whether anybody counts it.
     pub(crate) fn is_counted(&self) -> bool {
         self.0.is_some()
+    }
+}
+
+impl Aside {
+    /// On the real clock nobody asks who is at it.
+    pub(super) const UNCOUNTED: Self = Self(None);
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if let Some(traffic) = &self.0 {
+            traffic.change(|state| state.aside = state.aside.saturating_sub(1));
+        }
     }
 }
 

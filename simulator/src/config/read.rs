@@ -89,6 +89,7 @@ impl Config {
             clock: clock("clock", file.clock.as_deref().unwrap_or("real"))?,
             auth_clock: clock("authClock", file.auth_clock.as_deref().unwrap_or("system"))?,
             seed: file.seed,
+            hostile: false,
             max_connections: positive("limits.maxConnections", file.limits.max_connections)?,
             environment: environment(&file.environment)?,
             base_path: base_path(&file.base_path)?,
@@ -102,6 +103,7 @@ impl Config {
                     .to_string(),
             },
             sandbox_dates: false,
+            server_authority: folder.server_authority(),
             own_key: OwnKey::read(&own_key).map_err(|fault| {
                 ConfigError::new("server.jweKey", "a private JWK of P-256", fault.to_string())
             })?,
@@ -133,6 +135,13 @@ struct Folder(PathBuf);
 impl Folder {
     fn text(&self, key: &str, path: &str) -> Result<Zeroizing<String>, ConfigError> {
         text_of(key, &self.0.join(path))
+    }
+
+    /// The authority of a sandbox folder as `init` makes it. A folder without it is as good, but for faults of
+    /// certificates.
+    fn server_authority(&self) -> Option<(String, Zeroizing<String>)> {
+        let text = |name: &str| self.text(name, name).ok();
+        Some((text("ca/server-ca.pem")?.to_string(), text("ca/server-ca.key")?))
     }
 
     fn public_key(&self, key: &str, path: &str, usage: Use) -> Result<PublicKey, ConfigError> {

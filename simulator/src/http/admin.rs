@@ -2,6 +2,7 @@
 //! `openapi/d1sim-admin.yaml` describes it.
 
 mod facts;
+mod faults;
 mod guard;
 mod handlers;
 mod lease;
@@ -66,6 +67,9 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/clock/advance", post(passage::advance))
         .route("/clock/lease", post(lease::ask))
         .route("/clock/lease/{lease}", delete(lease::give_back))
+        .route("/faults", get(faults::list).post(faults::set).delete(faults::lift_all))
+        .route("/faults/{name}", delete(faults::lift))
+        .route("/notifications/forged", post(handlers::forge))
         .route("/reset", post(handlers::reset))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("no such path"))
@@ -94,10 +98,11 @@ mod tests {
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
         let (clock, journal) = (Clock::new(ClockMode::Real), Arc::new(Journal::new()));
-        let setting = crate::simulator::setting(&config, Chance::new(1)).expect("cards");
+        let faults = crate::simulator::faults(&config, Chance::new(1), &journal).expect("cards");
+        let setting = crate::simulator::setting(&config, Chance::new(1), &faults).expect("cards");
         let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
         let facts = Facts::of(&config, 1);
-        let app = crate::simulator::app(config, world, &clock, journal).expect("randomness");
+        let app = crate::simulator::app(config, world, &clock, journal, faults).expect("randomness");
         let (stop, stopped) = Stop::pair();
         (Admin::new(Arc::new(app), facts, None, stopped), stop)
     }

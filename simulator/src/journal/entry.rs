@@ -1,6 +1,7 @@
 //! The shape of an entry: common members first, then those of its kind.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
@@ -18,6 +19,7 @@ pub(crate) enum Fact<'a> {
     Delivery(Delivery<'a>),
     GatewayToken(GatewayToken<'a>),
     Expiry(Expiry<'a>),
+    Fault(Fault<'a>),
     /// The clock was moved.
     Clock {
         now: String,
@@ -59,7 +61,13 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     #[serde(serialize_with = "redacted")]
     pub(crate) peer: &'a str,
-    pub(crate) status: u16,
+    /// Of the answer; null where a fault let none begin.
+    pub(crate) status: Option<u16>,
+    /// The faults that struck it, in order; an answer that one of them made follows no document.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "redacted_all")]
+    pub(crate) faults: &'a [Arc<str>],
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) forced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Why>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +139,9 @@ pub(crate) struct Delivery<'a> {
     pub(crate) event_type: &'static str,
     pub(crate) sequence: u32,
     pub(crate) attempt: u32,
+    /// What is wrong with it on purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) forged: Option<&'static str>,
     /// The receiver's status, if it gave one.
     pub(crate) status: Option<u16>,
     /// What went wrong, if there was no answer.
@@ -173,6 +184,30 @@ pub(crate) struct GatewayToken<'a> {
     pub(crate) outcome: &'static str,
 }
 
+/// A fault that was set or lifted, or has struck.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Fault<'a> {
+    #[serde(serialize_with = "redacted")]
+    pub(crate) name: &'a str,
+    /// `set`, `struck` or `lifted`.
+    pub(crate) what: &'static str,
+    pub(crate) effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operation: Option<&'static str>,
+    /// Stands among the members that every line has.
+    #[serde(skip)]
+    pub(crate) gateway: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_id: Option<&'a str>,
+}
+
+impl<'a> Fault<'a> {
+    pub(crate) fn new(name: &'a str, what: &'static str, effect: &'static str) -> Self {
+        Self { name, what, effect, ..Self::default() }
+    }
+}
+
 /// One line without its number.
 pub(super) fn render(
     at: &str,
@@ -209,4 +244,13 @@ fn redacted_option<S: serde::Serializer>(value: &Option<&str>, serializer: S) ->
         Some(text) => redacted(text, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+fn redacted_all<S: serde::Serializer>(values: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(|value| redact::text(value)))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

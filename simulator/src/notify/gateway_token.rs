@@ -189,6 +189,9 @@ mod tests {
             taken_at: at,
             body: None,
             epoch: 0,
+            forged: None,
+            lane: 0,
+            not_before: at,
         }
     }
 

@@ -174,7 +174,6 @@ fn fault_told(fault: &Fault) -> String {
 }
 
 fn forged(forge: &Forge) -> String {
-    let event = forge.event.map(|event| format!(" {}", event.as_str())).unwrap_or_default();
     let answered = match forge.answered {
         None => "; what the receiver answers is not judged".to_owned(),
         Some(ForgeAnswer::Taken) => "; the receiver must take it".to_owned(),
@@ -182,7 +181,7 @@ fn forged(forge: &Forge) -> String {
         Some(ForgeAnswer::Status(status)) => format!("; the receiver must answer {status}"),
     };
     let (token, how) = (quoted(&forge.token), forge.forgery.told());
-    format!("Somebody sends the receiver a notification{event} for the token {token}, {how}{answered}.")
+    format!("Somebody sends the receiver a notification for the token {token}, {how}{answered}.")
 }
 
 fn receiver_told(receiver: &ReceiverStep) -> String {

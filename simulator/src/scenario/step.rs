@@ -12,8 +12,7 @@ use super::members::{self, MAX_TIME, Members, Named};
 use super::node::{Node, Value};
 use super::scalar::{self, Scalar};
 use super::words::{
-    CardSource, EVENT_TYPES, EventType, FORGERIES, Forgery, ISSUER_EVENTS, SOURCES, TRANSACTION_TYPES,
-    TransactionType,
+    CardSource, FORGERIES, Forgery, ISSUER_EVENTS, SOURCES, TRANSACTION_TYPES, TransactionType,
 };
 
 /// One thing that is done.
@@ -103,7 +102,6 @@ pub(crate) enum Target {
 pub(crate) struct Forge {
     pub(crate) token: Named,
     pub(crate) forgery: Forgery,
-    pub(crate) event: Option<EventType>,
     pub(crate) answered: Option<ForgeAnswer>,
 }
 
@@ -291,7 +289,6 @@ fn forge(node: &Node, findings: &mut Findings) -> Option<Forge> {
     let token = m.need("token", findings).and_then(|node| members::name(node, findings));
     let forgery =
         m.need("as", findings).and_then(|node| members::word(node, "forgery", &FORGERIES, findings));
-    let event = m.take("event").and_then(|node| members::word(node, "event", &EVENT_TYPES, findings));
     let answered = m.take("answered").and_then(|node| {
         if matches!(node.value, Value::Whole(_)) {
             return members::whole(node, "`answered`", 200, 599, findings).map(ForgeAnswer::Status);
@@ -300,7 +297,7 @@ fn forge(node: &Node, findings: &mut Findings) -> Option<Forge> {
         members::word(node, "answer", &words, findings)
     });
     m.done(findings);
-    Some(Forge { token: token?, forgery: forgery?, event, answered })
+    Some(Forge { token: token?, forgery: forgery?, answered })
 }
 
 const MODES: [(&str, ReceiverMode); 2] = [("up", ReceiverMode::Up), ("down", ReceiverMode::Down)];

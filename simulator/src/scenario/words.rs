@@ -159,20 +159,18 @@ impl CardSource {
 /// What is wrong with a forged notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forgery {
-    NoCertificate,
     WrongCertificate,
     WrongKey,
-    TamperedJwe,
+    Tampered,
     OldSequence,
     UnknownType,
     UnknownMembers,
 }
 
-pub(super) const FORGERIES: [(&str, Forgery); 7] = [
-    ("noCertificate", Forgery::NoCertificate),
+pub(super) const FORGERIES: [(&str, Forgery); 6] = [
     ("wrongCertificate", Forgery::WrongCertificate),
     ("wrongKey", Forgery::WrongKey),
-    ("tamperedJwe", Forgery::TamperedJwe),
+    ("tampered", Forgery::Tampered),
     ("oldSequence", Forgery::OldSequence),
     ("unknownType", Forgery::UnknownType),
     ("unknownMembers", Forgery::UnknownMembers),
@@ -186,10 +184,9 @@ impl Forgery {
     /// What it is, in words.
     pub(crate) const fn told(self) -> &'static str {
         match self {
-            Self::NoCertificate => "over a connection without a client certificate",
             Self::WrongCertificate => "over a connection with a certificate of another authority",
             Self::WrongKey => "with a JWE that is sealed to another key",
-            Self::TamperedJwe => "with a JWE that was changed on the way",
+            Self::Tampered => "with a JWE that was changed on the way",
             Self::OldSequence => "with the sequence number of an event long past",
             Self::UnknownType => "of a type that nobody knows",
             Self::UnknownMembers => "with members that nobody knows",

@@ -24,6 +24,8 @@ pub(super) enum Due {
     /// The card of this token expires.
     Card(TokenId),
     Token(TokenId),
+    /// The time of a fault is over, with the number of its journal entry. Faults keep these moments themselves.
+    FaultEnd(u64),
 }
 
 /// The moment and the order in which things were planned.
@@ -116,7 +118,7 @@ impl Agenda {
                 Due::ReceiverToken(gateway) => {
                     self.receiver_tokens.remove(gateway);
                 }
-                Due::AccessToken(..) | Due::Card(_) | Due::Token(_) => {}
+                Due::AccessToken(..) | Due::Card(_) | Due::Token(_) | Due::FaultEnd(_) => {}
             }
             return Some((at, due));
         }

@@ -7,6 +7,7 @@ use crate::domain::{
     Cause, Fingerprint, GatewayId, IssuerEvent, Month, Now, Pan, Refusal, Token, TokenId, TokenState, Update,
     uuid_text,
 };
+use crate::faults;
 use crate::journal::{Queued, Transition};
 
 use super::agenda::Scheduled;
@@ -199,7 +200,13 @@ impl World {
         };
         let n = self.note(Asker { gateway: &token.gateway, correlation: None }, now.at, transition);
         if told {
-            outbox.push((token.gateway.clone(), token.merchant, id), update, now.at);
+            let (merchant, token_text) = (token.merchant.to_string(), id.to_string());
+            let queued =
+                faults::Queued { gateway: token.gateway.as_str(), merchant: &merchant, token: &token_text };
+            // Under the lock that the change is made under: one commit, whatever befalls the notification.
+            let struck = self.setting.faults.strike_notification(&queued, now.at);
+            let struck = struck.map(|struck| (struck.number, struck.act));
+            outbox.push((token.gateway.clone(), token.merchant, id), update, now.at, struck);
         }
         Some(n)
     }

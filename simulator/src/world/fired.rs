@@ -104,7 +104,7 @@ pub(crate) struct Wanted {
 }
 
 /// The kinds with what may stand behind their dot; an issuer's events have names of their own.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "event",
     "answer",
     "delivery",
@@ -118,6 +118,7 @@ pub(crate) const NAMES: [&str; 13] = [
     "expiry.receiverToken",
     "expiry.card",
     "expiry.token",
+    "expiry.fault",
 ];
 
 impl Wanted {

@@ -239,7 +239,7 @@ impl World {
     fn next_after(&self, clock: &Clock) -> Option<Moment> {
         let now = clock.now().at;
         let state = self.lock();
-        let planned = state.agenda.next().filter(|at| *at > now);
+        let planned = self.planned(&state).filter(|at| *at > now);
         planned.into_iter().chain(state.outbox.next_after(now)).chain(clock.next_wait()).min()
     }
 
@@ -251,7 +251,7 @@ impl World {
 
     fn fire(&self, state: &mut State, now: Now) {
         // What is put off while firing waits for a later call: this loop ends.
-        while let Some((at, due)) = state.agenda.take(now.at) {
+        while let Some((at, due)) = self.take_planned(state, now.at) {
             let fired = match due {
                 Due::Event(scheduled) => {
                     let whose = state.tokens.get(&scheduled.token).map(|token| token.gateway.clone());
@@ -264,12 +264,22 @@ impl World {
                     Some(self.ended(at, "accessToken", &gateway, Some(&correlation)))
                 }
                 Due::ReceiverToken(gateway) => Some(self.ended(at, "receiverToken", &gateway, None)),
+                Due::FaultEnd(n) => Some(Fired::new(at, "expiry", n).what("fault", None)),
                 Due::Card(id) => state.tokens.get(&id).map(|token| self.expired(at, "card", token)),
                 Due::Token(id) => state.tokens.get(&id).map(|token| self.expired(at, "token", token)),
             };
             if let (Some(log), Some(fired)) = (&mut state.fired, fired) {
                 log.add(fired);
             }
+        }
+    }
+
+    /// The first of what is planned for `now` or before; at one moment the ends of faults come first.
+    fn take_planned(&self, state: &mut State, now: Moment) -> Option<(Moment, Due)> {
+        let first = self.planned(state).filter(|first| *first <= now)?;
+        match self.setting.faults.end_one(first) {
+            Some((at, n)) => Some((at, Due::FaultEnd(n))),
+            None => state.agenda.take(now),
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::Admin;
-use super::wire::{NewEvent, Nothing};
+use super::wire::{NewEvent, NewForgery, Nothing};
 use crate::clock::rfc3339;
 use crate::domain::Refusal;
 use crate::http::answer::{answer, empty};
@@ -103,7 +103,19 @@ pub(super) async fn event(
     }
     let token = new.token.ok_or(Problem::not_found("tokenId: no such token of this gateway"))?;
     let happened = app.world.issuer_event(&new.gateway, token, new.event, &new.particulars, app.clock.now());
-    let n = happened.map_err(|refusal| refused_event(refusal, new.event.as_str()))?;
+    let n = happened.map_err(|refusal| refused_event(refusal, ("event", new.event.as_str())))?;
+    Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
+}
+
+/// Sends a notification that is wrong on purpose.
+pub(super) async fn forge(
+    State(admin): State<Arc<Admin>>,
+    Steer(new): Steer<NewForgery>,
+) -> Result<Response, Problem> {
+    let app = &admin.app;
+    let token = new.token.ok_or(Problem::not_found("tokenId: no such token of this gateway"))?;
+    let forged = app.world.forge(&new.gateway, token, new.forgery, app.clock.now().at);
+    let n = forged.map_err(|refusal| refused_event(refusal, ("as", new.forgery.as_str())))?;
     Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
 }
 
@@ -127,13 +139,13 @@ fn bad_request(fault: DecodeError) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, format!("{member}: expected {expected}, found {actual}"))
 }
 
-fn refused_event(refusal: Refusal, event: &'static str) -> Problem {
+fn refused_event(refusal: Refusal, (member, event): (&'static str, &'static str)) -> Problem {
     let bad = |error| Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error);
     match refusal {
         Refusal::UnknownToken => Problem::not_found("tokenId: no such token of this gateway"),
         Refusal::ForbiddenState { state, wanted } => {
             let error =
-                format!("event: {event} needs a token that is {wanted}; this one is {}", state.as_str());
+                format!("{member}: {event} needs a token that is {wanted}; this one is {}", state.as_str());
             Problem::new(StatusCode::CONFLICT, "FORBIDDEN_STATE", error)
         }
         Refusal::DateNotLater => bad("exp: expected a date after the present one"),

@@ -3,7 +3,7 @@
 
 use crate::domain::{GatewayId, IssuerEvent, Month, Pan, TokenId};
 use crate::http::strict_json::{DecodeError, Members, Wire};
-use crate::world::Particulars;
+use crate::world::{Forgery, Particulars};
 
 /// Body of `POST /events`.
 pub(super) struct NewEvent {
@@ -12,6 +12,14 @@ pub(super) struct NewEvent {
     pub(super) token: Option<TokenId>,
     pub(super) event: IssuerEvent,
     pub(super) particulars: Particulars,
+}
+
+/// Body of `POST /notifications/forged`.
+pub(super) struct NewForgery {
+    pub(super) gateway: GatewayId,
+    /// Nothing if the text names no token that this sandbox could have made.
+    pub(super) token: Option<TokenId>,
+    pub(super) forgery: Forgery,
 }
 
 /// Body of `POST /reset`: nothing.
@@ -47,6 +55,22 @@ impl Wire for NewEvent {
         let pan = pan.transpose()?;
         takes("pan", pan.is_none() || event == IssuerEvent::CardReplace, "card.replace")?;
         Ok(Self { gateway, token, event, particulars: Particulars { expiry, pan } })
+    }
+}
+
+impl Wire for NewForgery {
+    const MEMBERS: &'static [(&'static str, bool)] = &[("gateway", true), ("tokenId", true), ("as", true)];
+
+    fn read(members: &Members) -> Result<Self, DecodeError> {
+        let fault = |member, expected: &str| DecodeError::invalid(member, expected, "another text");
+        let gateway = GatewayId::parse(members.text("gateway")?);
+        let gateway = gateway.ok_or_else(|| fault("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"))?;
+        let token = TokenId::parse(members.text("tokenId")?);
+        let forgery = Forgery::parse(members.text("as")?).ok_or_else(|| {
+            let known: Vec<&str> = Forgery::ALL.into_iter().map(Forgery::as_str).collect();
+            fault("as", &format!("one of {}", known.join(", ")))
+        })?;
+        Ok(Self { gateway, token, forgery })
     }
 }
 

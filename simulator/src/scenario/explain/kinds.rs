@@ -31,9 +31,9 @@ const KINDS: [(&str, &str, &str); 13] = [
     ("lift", "The fault of this name ends.", "- lift: storm"),
     (
         "forge",
-        "Somebody who is not D1, or a D1 that went wrong, notifies the receiver: noCertificate, wrongCertificate, wrongKey, \
-         tamperedJwe, oldSequence, unknownType, unknownMembers. `answered`: taken, refused, or a status.",
-        "- forge: {token: subscription, as: wrongCertificate, event: TOKEN_DELETED, answered: refused}",
+        "Somebody who is not D1, or a D1 that went wrong, notifies the receiver: wrongCertificate, wrongKey, \
+         tampered, oldSequence, unknownType, unknownMembers. `answered`: taken, refused, or a status.",
+        "- forge: {token: subscription, as: wrongCertificate, answered: refused}",
     ),
     (
         "receiver",

@@ -6,6 +6,7 @@ use super::*;
 use crate::chance::Chance;
 use crate::clock::{ClockMode, Waiter};
 use crate::domain::{Behaviour, GatewayId, IssuerEvent, Month, Pan, Token};
+use crate::faults::{Faults, Known};
 use crate::journal::{Body, Delivery, Journal};
 use crate::world::{Asker, Limits, PresentedCard, Setting, Settled};
 
@@ -23,14 +24,15 @@ fn manual() -> Clock {
 /// A world whose issuer suspends the token of a card so many seconds after it was made.
 fn world(seconds: u32, receivers: Vec<GatewayId>) -> (Arc<World>, Arc<Journal>) {
     let soon = Behaviour::Soon { seconds, event: IssuerEvent::TokenSuspend };
+    let journal = Arc::new(Journal::new());
     let setting = Setting {
         chance: Chance::new(1),
         cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
         receivers,
         limits: Limits::default(),
         in_turn: true,
+        faults: Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal)),
     };
-    let journal = Arc::new(Journal::new());
     (Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness")), journal)
 }
 

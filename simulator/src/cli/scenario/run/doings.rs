@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::admin::Answer;
+use super::happened::Entry;
 use super::miss::{Broken, Miss};
 use super::names::TokenOf;
 use super::player::Player;
@@ -120,21 +121,24 @@ impl Player<'_> {
             self.misses.push(Miss::of(step, "a token to forge a notification of", "none"));
             return Ok(());
         };
-        let mut body = json!({
+        let body = json!({
             "gateway": self.names.gateways.get(&token.gateway),
             "tokenId": token.id.as_str(),
             "as": forge.forgery.as_str(),
         });
-        if let Some(event) = forge.event {
-            body["event"] = json!(event.as_str());
-        }
         let answer = self.ground.admin.post("notifications/forged", &body).await?;
-        if answer.status != 200 {
+        if answer.status != 202 {
             self.misses.push(Miss::of(step, "the notification to be forged", answer.told()));
             return Ok(());
         }
-        let status = answer.body["status"].as_u64();
-        self.note(Kind::Event, format!("the forgery: {}", super::happened::answered(status)));
+        let queued = answer.body["journal"].as_u64().unwrap_or(u64::MAX);
+        self.settle().await?;
+        let sent =
+            |entry: &&Entry| entry.n > queued && entry.is("delivery") && entry.text("forged").is_some();
+        let Some(sent) = self.entries.iter().find(sent) else {
+            return Err(Broken(format!("{}: the forged notification was not sent", step.place)));
+        };
+        let status = sent.status();
         let fits = match forge.answered {
             None => true,
             Some(ForgeAnswer::Taken) => status.is_some_and(|status| (200..300).contains(&status)),

@@ -130,7 +130,9 @@ fn queued_at(told: &Told<'_>) -> String {
 pub(super) fn notifications(entries: &[Entry]) -> Vec<Told<'_>> {
     let mut all: Vec<Told<'_>> = Vec::new();
     for entry in entries {
-        if entry.line.get("queued").is_some() {
+        if entry.text("cause") == Some("notification.forged") {
+            // D1 did not tell it.
+        } else if entry.line.get("queued").is_some() {
             all.push(Told { queued: entry, attempts: Vec::new() });
         } else if entry.is("delivery") {
             let event = entry.text("eventId");

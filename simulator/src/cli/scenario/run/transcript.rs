@@ -110,6 +110,7 @@ pub(super) fn line_of(entry: &Entry, step: usize, names: &Names) -> Option<Line>
         "delivery" => (Lane::D1, Lane::Receiver, delivery(entry, names)),
         "gatewayToken" => (Lane::D1, Lane::Receiver, gateway_token(entry)),
         "expiry" => (Lane::D1, Lane::D1, expiry(entry, names)),
+        "fault" => (Lane::D1, Lane::D1, fault(entry)),
         "handshake" if entry.line["accepted"] == false => (Lane::Gateway, Lane::D1, handshake(entry)),
         _ => return None,
     };
@@ -177,8 +178,8 @@ fn delivery(entry: &Entry, names: &Names) -> String {
     if let Some(next) = entry.text("nextAt") {
         let _ = write!(text, " at {next}");
     }
-    if let Some(fault) = entry.text("fault") {
-        let _ = write!(text, " [fault {fault}]");
+    if let Some(forged) = entry.text("forged") {
+        let _ = write!(text, " [forged: {forged}]");
     }
     text
 }
@@ -200,6 +201,12 @@ fn expiry(entry: &Entry, names: &Names) -> String {
         Some(token) => format!("{what} of {} has ended", names.token_called(token)),
         None => format!("{what} has ended"),
     }
+}
+
+fn fault(entry: &Entry) -> String {
+    let text = |member: &str| entry.text(member).unwrap_or_default().to_owned();
+    let operation = entry.text("operation").map(|operation| format!(" {operation}")).unwrap_or_default();
+    format!("the fault {} ({}): {}{operation}", text("name"), text("effect"), text("what"))
 }
 
 fn handshake(entry: &Entry) -> String {
