@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::cells::{Cell, Shown, Side, documented_cells};
@@ -67,12 +67,22 @@ struct Entry {
     kind: String,
     operation: Option<String>,
     call: Option<String>,
-    status: Option<u16>,
+    /// Null where no answer began.
+    #[serde(default, deserialize_with = "told")]
+    status: Option<Option<u16>>,
+    /// A fault that was asked for made the answer.
+    #[serde(default)]
+    forced: bool,
     media_type: Option<String>,
     answer: Option<Map<String, Value>>,
     /// Numbers of a gap, states of a transition.
     from: Option<Value>,
     to: Option<Value>,
+}
+
+/// A member that is there, be it null.
+fn told<'de, D: Deserializer<'de>>(member: D) -> Result<Option<Option<u16>>, D::Error> {
+    Option::deserialize(member).map(Some)
 }
 
 /// Judges a journal, given as its lines.
@@ -113,17 +123,21 @@ fn in_words(fault: &serde_json::Error) -> String {
 impl JournalVerdict {
     fn note(&mut self, inbound: &Contract, outbound: &Contract, entry: &Entry) -> Result<(), &'static str> {
         match entry.kind.as_str() {
+            // What was forced follows no document, and where a fault let no answer begin there is none.
+            "request" if entry.forced => {}
             "request" => {
                 let status = entry.status.ok_or("a request without a `status`")?;
-                self.answers += 1;
-                match &entry.operation {
-                    Some(operation) => self.answered(inbound, entry, operation, status),
-                    None => self.outside(entry, status),
+                if let Some(status) = status {
+                    self.answers += 1;
+                    match &entry.operation {
+                        Some(operation) => self.answered(inbound, entry, operation, status),
+                        None => self.outside(entry, status),
+                    }
                 }
             }
             // An attempt without an answer is none of an answer.
             "delivery" | "gatewayToken" => {
-                if let Some(status) = entry.status {
+                if let Some(status) = entry.status.flatten() {
                     let call = entry.call.as_deref().ok_or("a delivery without a `call`")?;
                     self.answers += 1;
                     self.delivered(outbound, entry, call, status);

@@ -26,6 +26,7 @@ pub(crate) enum Stream {
     Event,
     Correlation,
     Jitter,
+    Fault,
 }
 
 impl Chance {
@@ -70,9 +71,22 @@ impl Chance {
 
     /// The `n`-th fraction in `0.0..1.0` of a stream.
     pub(crate) fn fraction(self, stream: Stream, n: u64) -> f64 {
-        let bits = u32::try_from(first_u64(&self.bytes(stream, n)) >> 32).unwrap_or_default();
-        f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+        fraction_from(&self.bytes(stream, n))
     }
+
+    /// The `n`-th fraction in `0.0..1.0` of the faults' stream with this name.
+    pub(crate) fn fraction_of(self, name: &str, n: u64) -> f64 {
+        let mut input = self.bytes(Stream::Fault, n).to_vec();
+        input.extend_from_slice(name.as_bytes());
+        let mut out = [0_u8; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, &input).as_ref());
+        fraction_from(&out)
+    }
+}
+
+fn fraction_from(bytes: &[u8; 32]) -> f64 {
+    let bits = u32::try_from(first_u64(bytes) >> 32).unwrap_or_default();
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }
 
 fn first_u64(bytes: &[u8; 32]) -> u64 {

@@ -13,6 +13,7 @@ mod init;
 mod jose;
 mod pki;
 mod reference;
+mod scenario;
 mod serve;
 
 pub use contract::{
@@ -65,6 +66,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Jose(args) => jose::run(args),
         Command::Contract(args) => contract::run(args),
         Command::Exec(args) => return exec::run(args),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Bench(args) => bench::run(&args),
     }?;
     Ok(Exit::Ok.into())

@@ -1,39 +1,37 @@
 //! The only file that reads the time.
 //!
 //! Everything else is told the moment as an argument, or waits here. The real clock is the
-//! system's; the manual one moves only when told, and wakes whoever waits for the moment it passes.
+//! system's; the manual one moves only when told. It knows which exchanges are open and which of them
+//! wait for it, so that whoever moves it can let one thing after the other happen.
+
+mod kinds;
+mod traffic;
+
+pub use kinds::{AuthClock, ClockMode, UnknownClock};
+pub(crate) use traffic::{Aside, Open, Waiter};
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::{Moment, Month, Now};
+use traffic::Traffic;
 
-/// Where the time comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockMode {
-    /// The system's time.
-    Real,
-    /// A clock that starts at an instant (milliseconds since 1970, UTC) and moves only when told.
-    Manual {
-        /// Milliseconds since 1970-01-01T00:00:00Z.
-        start_ms: i64,
-    },
-}
-
-impl ClockMode {
-    /// A manual clock that starts at the system's present time.
-    #[must_use]
-    pub fn manual_from_now() -> Self {
-        Self::Manual { start_ms: system_ms() }
-    }
-}
+/// The end of the sandbox's time, 2100-01-01T00:00:00Z: `MMYY` names no later month.
+pub(crate) const LATEST: Moment = Moment::from_ms(4_102_444_800_000);
 
 /// One clock, cheap to clone; all clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    manual: Option<Arc<watch::Sender<i64>>>,
+    manual: Option<Arc<Manual>>,
+}
+
+#[derive(Debug)]
+struct Manual {
+    now: watch::Sender<i64>,
+    traffic: Arc<Traffic>,
 }
 
 /// The real clock cannot be moved.
@@ -47,7 +45,9 @@ impl Clock {
     pub fn new(mode: ClockMode) -> Self {
         let manual = match mode {
             ClockMode::Real => None,
-            ClockMode::Manual { start_ms } => Some(Arc::new(watch::Sender::new(start_ms))),
+            ClockMode::Manual { start_ms } => {
+                Some(Arc::new(Manual { now: watch::Sender::new(start_ms), traffic: Traffic::new() }))
+            }
         };
         Self { manual }
     }
@@ -61,7 +61,7 @@ impl Clock {
     /// Milliseconds since 1970, UTC.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        self.manual.as_ref().map_or_else(system_ms, |now| *now.borrow())
+        self.manual.as_ref().map_or_else(system_ms, |manual| *manual.now.borrow())
     }
 
     /// The moment and its calendar month.
@@ -71,13 +71,14 @@ impl Clock {
         Now { at, month: month_of(at) }
     }
 
-    /// Moves a manual clock forward to `to`; a moment already passed leaves it where it is.
+    /// Moves a manual clock forward to `to`; a moment already passed leaves it where it is. Exchanges
+    /// that wait for it go on when [`Self::let_go`] says so, one by one.
     ///
     /// # Errors
     /// [`ClockIsReal`] when the clock is the system's.
     pub(crate) fn advance_to(&self, to: Moment) -> Result<(), ClockIsReal> {
-        let now = self.manual.as_ref().ok_or(ClockIsReal)?;
-        now.send_if_modified(|now| {
+        let manual = self.manual.as_ref().ok_or(ClockIsReal)?;
+        manual.now.send_if_modified(|now| {
             let moves = to.as_ms() > *now;
             *now = to.as_ms().max(*now);
             moves
@@ -85,11 +86,20 @@ impl Clock {
         Ok(())
     }
 
-    /// Returns once the clock shows `until` or later.
-    pub(crate) async fn sleep_until(&self, until: Moment) {
+    /// For an exchange or a delivery, which is no longer in the way of the clock while it waits here:
+    /// returns once the clock shows `until` or later. `who` is what is told of it.
+    pub(crate) async fn sleep_until(&self, until: Moment, who: Waiter) {
         match &self.manual {
-            Some(now) => {
-                let mut seen = now.subscribe();
+            Some(manual) => manual.traffic.wait(until, who, || self.now().at).await,
+            None => self.reaches(until).await,
+        }
+    }
+
+    /// For a task in the background: returns once the clock shows `until` or later.
+    pub(crate) async fn reaches(&self, until: Moment) {
+        match &self.manual {
+            Some(manual) => {
+                let mut seen = manual.now.subscribe();
                 // An error means that the clock is gone, and with it everything that could wait.
                 let _ = seen.wait_for(|now| *now >= until.as_ms()).await;
             }
@@ -102,6 +112,64 @@ impl Clock {
             },
         }
     }
+
+    /// An exchange has begun and is open until the result is dropped. A manual clock does not move
+    /// meanwhile, unless the exchange waits for it.
+    pub(crate) fn open(&self) -> Open {
+        self.manual.as_ref().map_or(Open::UNCOUNTED, |manual| manual.traffic.open())
+    }
+
+    /// An exchange that is open waits for something else than the clock until the result is dropped, and is
+    /// not in its way meanwhile.
+    pub(crate) fn aside(&self) -> Aside {
+        self.manual.as_ref().map_or(Aside::UNCOUNTED, |manual| manual.traffic.aside())
+    }
+
+    /// Something came from a peer or went to one.
+    pub(crate) fn touch(&self) {
+        if let Some(manual) = &self.manual {
+            manual.traffic.touch();
+        }
+    }
+
+    /// Changes whenever an exchange begins, ends or waits; nothing on the real clock.
+    pub(crate) fn traffic(&self) -> Option<watch::Receiver<()>> {
+        self.manual.as_ref().map(|manual| manual.traffic.changed())
+    }
+
+    /// How many are at it and do not wait for the clock; `elsewhere` are open and not counted here.
+    pub(crate) fn busy(&self, elsewhere: usize) -> usize {
+        self.manual.as_ref().map_or(elsewhere, |manual| manual.traffic.busy(elsewhere))
+    }
+
+    /// How long nothing came from a peer and nothing went to one, in real time.
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.manual.as_ref().map_or(Duration::MAX, |manual| manual.traffic.silent_for())
+    }
+
+    /// The earliest moment to come that an exchange waits for.
+    pub(crate) fn next_wait(&self) -> Option<Moment> {
+        self.manual.as_ref()?.traffic.next_after(self.now().at)
+    }
+
+    /// Returns once an exchange waits for a moment to come; never on the real clock.
+    pub(crate) async fn somebody_waits(&self) {
+        let Some(mut traffic) = self.traffic() else { return std::future::pending().await };
+        loop {
+            traffic.mark_unchanged();
+            if self.next_wait().is_some() {
+                return;
+            }
+            if traffic.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Lets the first exchange go on whose moment has come.
+    pub(crate) fn let_go(&self) -> Option<(Moment, Waiter)> {
+        self.manual.as_ref()?.traffic.let_go(self.now().at)
+    }
 }
 
 /// Measures how long something takes in real time, whatever the sandbox clock shows.
@@ -109,7 +177,6 @@ impl Clock {
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "the home of time")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
@@ -117,6 +184,11 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// The system's time in seconds since 1970, whatever the sandbox clock shows: TLS runs on it.
+pub(crate) fn system_seconds() -> i64 {
+    system_ms().div_euclid(1000)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the home of time")]
@@ -161,17 +233,78 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_manual_clock_wakes_a_waiter_when_it_passes_the_moment() {
+    async fn a_manual_clock_wakes_a_task_when_it_passes_the_moment() {
         let clock = Clock::new(ClockMode::Manual { start_ms: 0 });
-        let waiter = tokio::spawn({
+        let task = tokio::spawn({
             let clock = clock.clone();
-            async move { clock.sleep_until(Moment::from_ms(10)).await }
+            async move { clock.reaches(Moment::from_ms(10)).await }
         });
         clock.advance_to(Moment::from_ms(9)).expect("manual");
         tokio::task::yield_now().await;
-        assert!(!waiter.is_finished());
+        assert!(!task.is_finished());
         clock.advance_to(Moment::from_ms(10)).expect("manual");
-        waiter.await.expect("woken");
+        task.await.expect("woken");
+    }
+
+    /// Waits that have begun in the order of the list.
+    async fn waiting(clock: &Clock, until: &[i64]) -> Vec<tokio::task::JoinHandle<()>> {
+        let mut waits = Vec::new();
+        for ms in until.iter().copied() {
+            let clock = clock.clone();
+            waits.push(tokio::spawn(async move {
+                clock.sleep_until(Moment::from_ms(ms), Waiter::default()).await;
+            }));
+            tokio::task::yield_now().await;
+        }
+        waits
+    }
+
+    #[tokio::test]
+    async fn exchanges_that_wait_are_let_go_one_by_one_in_order_and_are_busy_from_then_on() {
+        let clock = Clock::new(ClockMode::Manual { start_ms: 0 });
+        let open = [clock.open(), clock.open(), clock.open()];
+        assert_eq!(clock.busy(0), 3);
+        let somebody = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.somebody_waits().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!somebody.is_finished());
+        let waits = waiting(&clock, &[10, 5, 10]).await;
+        somebody.await.expect("three wait");
+        assert_eq!((clock.busy(0), clock.busy(2), clock.next_wait()), (0, 2, Some(Moment::from_ms(5))));
+        clock.advance_to(Moment::from_ms(10)).expect("manual");
+        assert_eq!((clock.busy(0), clock.next_wait()), (0, None), "they wait to be let go");
+        for (place, moment) in [(1, 5), (0, 10), (2, 10)] {
+            assert!(!waits[place].is_finished());
+            assert_eq!(clock.let_go().map(|(at, _)| at), Some(Moment::from_ms(moment)));
+            tokio::task::yield_now().await;
+            assert!(waits[place].is_finished());
+        }
+        assert_eq!((clock.let_go(), clock.busy(0)), (None, 3));
+        drop(open);
+        assert_eq!(clock.busy(0), 0);
+    }
+
+    #[test]
+    fn who_stands_aside_is_not_busy_until_he_comes_back() {
+        let clock = Clock::new(ClockMode::Manual { start_ms: 0 });
+        let (_open, aside) = (clock.open(), clock.aside());
+        assert_eq!(clock.busy(0), 0);
+        drop(aside);
+        assert_eq!(clock.busy(0), 1);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_is_forgotten_and_a_moment_that_has_passed_is_not_waited_for() {
+        let clock = Clock::new(ClockMode::Manual { start_ms: 7 });
+        clock.sleep_until(Moment::from_ms(7), Waiter::default()).await;
+        for wait in waiting(&clock, &[8]).await {
+            assert_eq!(clock.next_wait(), Some(Moment::from_ms(8)));
+            wait.abort();
+            assert!(wait.await.is_err(), "given up");
+        }
+        assert_eq!(clock.next_wait(), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use reqwest::Url;
 use zeroize::Zeroizing;
 
 use crate::auth::Policy;
-use crate::clock::ClockMode;
+use crate::clock::{AuthClock, ClockMode};
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey};
 use crate::notify::{OauthSettings, Schedule};
@@ -34,8 +34,12 @@ pub struct Config {
     pub admin_token: Option<Zeroizing<String>>,
     /// Where the time comes from.
     pub clock: ClockMode,
+    /// By which clock assertions are judged.
+    pub auth_clock: AuthClock,
     /// The seed of identifiers, DPANs and jitter; a fresh one if there is none.
     pub seed: Option<u64>,
+    /// Whether the sandbox begins with the faults of the hostile profile (`d1sim serve --hostile`).
+    pub hostile: bool,
     /// Connections open at once on the API port.
     pub max_connections: usize,
     pub(crate) source: PathBuf,
@@ -43,6 +47,10 @@ pub struct Config {
     pub(crate) base_path: String,
     pub(crate) common_name: CommonName,
     pub(crate) server: ServerFiles,
+    /// Client certificates begin and end by the sandbox clock, and not by the system's.
+    pub(crate) sandbox_dates: bool,
+    /// Certificate and key of the authority that signed D1's certificate, PEM, where they lie beside the file.
+    pub(crate) server_authority: Option<(String, Zeroizing<String>)>,
     pub(crate) own_key: OwnKey,
     /// D1's client certificate and its key, PEM.
     pub(crate) outbound: Zeroizing<String>,

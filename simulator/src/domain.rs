@@ -8,7 +8,7 @@ mod refusal;
 mod token;
 
 pub(crate) use card::{Behaviour, Fingerprint, Pan, with_check_digit};
-pub(crate) use event::{Cause, IssuerEvent, Update};
+pub(crate) use event::{Cause, EventType, IssuerEvent, Update};
 pub(crate) use id::{GatewayId, MerchantId, TokenId, uuid_text};
 pub(crate) use moment::{Moment, Month, Now};
 pub(crate) use refusal::Refusal;
@@ -16,5 +16,3 @@ pub(crate) use token::{Token, TokenState};
 
 #[cfg(test)]
 pub(crate) use card::LastFour;
-#[cfg(test)]
-pub(crate) use event::EventType;

@@ -7,6 +7,7 @@ mod extract;
 mod handlers;
 mod intake;
 mod layers;
+mod mishap;
 mod problem;
 mod router;
 mod strict_json;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use crate::auth::{AccessTokens, Policy, Seen};
 use crate::clock::Clock;
 use crate::domain::GatewayId;
+use crate::faults::Faults;
 use crate::jose::{OwnKey, PublicKey};
 use crate::journal::Journal;
 use crate::world::World;
@@ -29,9 +31,12 @@ pub(crate) struct App {
     pub(crate) world: Arc<World>,
     pub(crate) clock: Clock,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) tokens: AccessTokens,
     pub(crate) seen: Seen,
     pub(crate) policy: Policy,
+    /// The clock that assertions are judged by.
+    pub(crate) auth_clock: Clock,
     pub(crate) own_key: OwnKey,
     pub(crate) gateways: HashMap<GatewayId, GatewayKeys>,
 }

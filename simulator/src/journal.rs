@@ -9,7 +9,9 @@ mod redact;
 mod ring;
 mod shown;
 
-pub(crate) use entry::{Body, Delivery, Fact, GatewayToken, Handshake, Queued, Request, Transition, Why};
+pub(crate) use entry::{
+    Body, Delivery, Expiry, Fact, Fault, GatewayToken, Handshake, Queued, Request, Transition, Why,
+};
 pub(crate) use redact::text as redacted;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

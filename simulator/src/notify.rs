@@ -2,6 +2,7 @@
 //! mutual TLS, tried again where that may help (C22-C27).
 
 mod deliver;
+mod forge;
 mod gateway_token;
 mod receiver;
 mod schedule;

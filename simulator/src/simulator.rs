@@ -11,15 +11,16 @@ use tokio::time::timeout;
 
 use crate::auth::{AccessTokens, Seen};
 use crate::chance::{Chance, NoRandomness, fresh_seed};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockMode};
 use crate::config::{Config, ConfigError, GatewayConfig};
 use crate::domain::{Behaviour, IssuerEvent, Pan};
+use crate::faults::{Faults, Known};
 use crate::http::admin::{self, Admin, Facts};
 use crate::http::{App, GatewayKeys, router};
 use crate::journal::Journal;
 use crate::notify::{Notifier, Receiver, ReceiverError};
 use crate::stop::Stop;
-use crate::tls::{Door, Limits, Listener, TlsError, server_config};
+use crate::tls::{BadCertificates, Door, Hostile, Limits, Listener, TlsError, server_config};
 use crate::world::{self, Setting, World};
 
 /// Handshakes at once on the API port.
@@ -76,6 +77,12 @@ pub enum StartError {
         /// The card's name in the table.
         name: String,
     },
+    /// The faults of the hostile profile cannot be set.
+    #[error("the hostile profile cannot be set: {reason}")]
+    Hostile {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No randomness for keys.
     #[error("no keys can be made")]
     Randomness(#[from] NoRandomness),
@@ -94,14 +101,19 @@ impl Simulator {
         });
         let clock = Clock::new(config.clock);
         let journal = Arc::new(Journal::new());
-        let world = Arc::new(World::new(setting(&config, chance)?, Arc::clone(&journal))?);
+        let faults = faults(&config, chance, &journal)?;
+        if config.hostile {
+            let set = faults.set_hostile(clock.now().at);
+            set.map_err(|fault| StartError::Hostile { reason: fault.to_string() })?;
+        }
+        let world = Arc::new(World::new(setting(&config, chance, &faults)?, Arc::clone(&journal))?);
         let facts = Facts::of(&config, chance.seed());
         let notifiers = notifiers(&mut config, chance, &clock, &journal, &world)?;
-        let door = door(&config, &journal, &clock)?;
+        let door = door(&config, &journal, &clock, Arc::clone(&faults))?;
         let base = config.base_path.clone();
         let (api, admin_address, connections) = (config.api, config.admin, config.max_connections);
         let admin_token = config.admin_token.take();
-        let app = Arc::new(app(config, Arc::clone(&world), &clock, journal)?);
+        let app = Arc::new(app(config, Arc::clone(&world), &clock, journal, faults)?);
         let (stop, stopped) = Stop::pair();
 
         let limits = Limits { connections, handshakes: HANDSHAKES };
@@ -173,7 +185,21 @@ fn check_admin(config: &Config) -> Result<(), ConfigError> {
     Err(ConfigError::new("listen.admin", "a loopback address, or --admin-token-file FILE", found))
 }
 
-pub(crate) fn setting(config: &Config, chance: Chance) -> Result<Setting, StartError> {
+pub(crate) fn faults(
+    config: &Config,
+    chance: Chance,
+    journal: &Arc<Journal>,
+) -> Result<Arc<Faults>, StartError> {
+    let mut cards = HashMap::new();
+    for card in d1_fixtures::test_cards()? {
+        let pan = Pan::parse(&card.pan).ok_or_else(|| StartError::Card { name: card.name.clone() })?;
+        cards.insert(card.name, pan);
+    }
+    let known = Known { cards, authority: config.server_authority.is_some() };
+    Ok(Faults::new(chance, known, Arc::clone(journal)))
+}
+
+pub(crate) fn setting(config: &Config, chance: Chance, faults: &Arc<Faults>) -> Result<Setting, StartError> {
     let mut cards = HashMap::new();
     for card in d1_fixtures::test_cards()? {
         let pan = Pan::parse(&card.pan).ok_or(StartError::Card { name: card.name })?;
@@ -185,6 +211,8 @@ pub(crate) fn setting(config: &Config, chance: Chance) -> Result<Setting, StartE
         cards,
         receivers: with_receiver.map(|gateway| gateway.id.clone()).collect(),
         limits: world::Limits::default(),
+        in_turn: matches!(config.clock, ClockMode::Manual { .. }),
+        faults: Arc::clone(faults),
     })
 }
 
@@ -239,13 +267,33 @@ fn notifiers(
     config.gateways.iter_mut().filter_map(one).collect()
 }
 
-pub(crate) fn door(config: &Config, journal: &Arc<Journal>, clock: &Clock) -> Result<Door, TlsError> {
+pub(crate) fn door(
+    config: &Config,
+    journal: &Arc<Journal>,
+    clock: &Clock,
+    faults: Arc<Faults>,
+) -> Result<Door, TlsError> {
     let files = &config.server;
     Ok(Door::MutualTls {
-        config: server_config(&files.certificate, &files.key, &files.client_authority)?,
+        config: server_config(
+            &files.certificate,
+            &files.key,
+            &files.client_authority,
+            config.sandbox_dates.then_some(clock),
+        )?,
         identify: Arc::new(config.identify()),
         journal: Arc::clone(journal),
         clock: clock.clone(),
+        hostile: Arc::new(Hostile {
+            faults,
+            clock: clock.clone(),
+            certificates: BadCertificates {
+                authority: config.server_authority.clone(),
+                own: files.certificate.clone(),
+                client_authority: files.client_authority.clone(),
+                made: std::sync::Mutex::default(),
+            },
+        }),
     })
 }
 
@@ -254,6 +302,7 @@ pub(crate) fn app(
     world: Arc<World>,
     clock: &Clock,
     journal: Arc<Journal>,
+    faults: Arc<Faults>,
 ) -> Result<App, NoRandomness> {
     let keys = |gateway: GatewayConfig| {
         (gateway.id, GatewayKeys { assertion: gateway.assertion_keys, encryption: gateway.encryption_key })
@@ -262,9 +311,11 @@ pub(crate) fn app(
         world,
         clock: clock.clone(),
         journal,
+        faults,
         tokens: AccessTokens::new()?,
         seen: Seen::default(),
         policy: config.policy,
+        auth_clock: config.auth_clock.of(clock),
         own_key: config.own_key,
         gateways: config.gateways.into_iter().map(keys).collect::<HashMap<_, _>>(),
     })

@@ -3,7 +3,10 @@
 //! Every change is one commit: the new state, its journal entries and its notifications happen
 //! together under one lock, or nothing does. Delivery is somebody else's job.
 
+mod agenda;
 mod causes;
+mod fired;
+mod forged;
 mod outbox;
 mod passage;
 mod payments;
@@ -12,7 +15,10 @@ mod tokens;
 mod view;
 
 pub(crate) use causes::Particulars;
+pub(crate) use fired::{NAMES, Wanted};
+pub(crate) use forged::Forgery;
 pub(crate) use outbox::{Job, Settled};
+pub(crate) use passage::{Halt, Way};
 pub(crate) use payments::{Payment, TransactionKind};
 pub(crate) use state::{Merchant, PresentedCard};
 
@@ -24,7 +30,9 @@ use tokio::sync::watch;
 
 use crate::chance::{Chance, NoRandomness, Stream, secret_bytes};
 use crate::domain::{Behaviour, Fingerprint, GatewayId, MerchantId, Moment, Now, Pan, Refusal};
+use crate::faults::{FaultError, FaultForm, Faults, Lifted};
 use crate::journal::{Delivery, Fact, Journal, Transition};
+use fired::Fired;
 use state::State;
 
 /// How much the sandbox holds before it says that it is full.
@@ -49,6 +57,10 @@ pub(crate) struct Setting {
     /// The gateways that have a receiver. Others get no notifications.
     pub(crate) receivers: Vec<GatewayId>,
     pub(crate) limits: Limits,
+    /// One delivery at a time among all gateways, in the order in which they fell due, so that the same
+    /// run leaves the same journal.
+    pub(crate) in_turn: bool,
+    pub(crate) faults: Arc<Faults>,
 }
 
 /// Merchants, cards, tokens and the notifications not yet delivered.
@@ -100,8 +112,41 @@ impl World {
     /// Forgets merchants, tokens and notifications, also those that are being delivered.
     pub(crate) fn reset(&self, now: Moment) {
         let mut state = self.lock();
+        self.setting.faults.lift_all(now);
         state.reset();
         self.journal.record(now, None, None, &Fact::Reset);
+        self.moved.send_replace(());
+    }
+
+    /// Sets a fault and returns its name.
+    pub(crate) fn set_fault(&self, form: &FaultForm, now: Moment) -> Result<Arc<str>, FaultError> {
+        let name = self.setting.faults.set(form, now)?;
+        // It may end sooner than whatever else is to come.
+        self.moved.send_replace(());
+        Ok(name)
+    }
+
+    /// Lifts a fault and lets go what it holds. `false` if none has this name.
+    pub(crate) fn lift_fault(&self, name: &str, now: Moment) -> bool {
+        // What is queued meanwhile waits for the lock: either it is held and let go, or not struck.
+        let lifted = self.setting.faults.lift(name, now);
+        self.release(lifted.as_slice(), now);
+        lifted.is_some()
+    }
+
+    /// Lifts all faults and lets go what they hold.
+    pub(crate) fn lift_faults(&self, now: Moment) {
+        let lifted = self.setting.faults.lift_all(now);
+        self.release(&lifted, now);
+    }
+
+    fn release(&self, lifted: &[Lifted], now: Moment) {
+        let mut state = self.lock();
+        for fault in lifted {
+            if let Some(order) = fault.holds {
+                state.outbox.release(fault.number, order, now);
+            }
+        }
         self.moved.send_replace(());
     }
 
@@ -110,19 +155,49 @@ impl World {
         self.moved.subscribe()
     }
 
-    /// The earliest moment at which the issuer is to do something of itself.
-    pub(crate) fn next_scheduled(&self) -> Option<Moment> {
-        self.lock().next_scheduled()
+    /// A bearer that was asked for under `correlation` ends.
+    pub(crate) fn access_token_ends(&self, gateway: &GatewayId, correlation: &Arc<str>, at: Moment) {
+        let mut state = self.lock();
+        let next = state.agenda.next();
+        state.agenda.access_token_ends(at, gateway.clone(), Arc::clone(correlation));
+        self.tell_if_sooner(&state, next);
     }
 
-    /// The earliest moment at which a gateway is to be notified.
+    /// The bearer that a job's receiver has given is used no more from `at` on; without a moment there is
+    /// none. A job from before a reset says nothing.
+    pub(crate) fn receiver_token_ends(&self, job: &Job, at: Option<Moment>) {
+        let mut state = self.lock();
+        if state.outbox.is_of_now(job) {
+            let next = state.agenda.next();
+            state.agenda.receiver_token_ends(&job.gateway, at);
+            self.tell_if_sooner(&state, next);
+        }
+    }
+
+    /// The earliest moment at which anything but a notification falls due.
+    pub(crate) fn next_planned(&self) -> Option<Moment> {
+        self.planned(&self.lock())
+    }
+
+    fn planned(&self, state: &State) -> Option<Moment> {
+        state.agenda.next().into_iter().chain(self.setting.faults.next_end()).min()
+    }
+
+    /// The earliest moment at which a gateway is to be notified; nothing while it is another's turn.
     pub(crate) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
-        self.lock().outbox.next_due(gateway)
+        let state = self.lock();
+        let turn = !self.setting.in_turn || state.outbox.is_turn_of(gateway);
+        state.outbox.next_due(gateway).filter(|_| turn)
     }
 
     /// A gateway's notifications that are due, each marked as being delivered until it is settled.
     pub(crate) fn take_due(&self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
-        self.lock().outbox.take_due(gateway, now, most)
+        let mut state = self.lock();
+        match self.setting.in_turn {
+            true if !state.outbox.is_turn_of(gateway) => Vec::new(),
+            true => state.outbox.take_due(gateway, now, most.min(1)),
+            false => state.outbox.take_due(gateway, now, most),
+        }
     }
 
     /// Ends one attempt of a job and records it, as `forgotten` if there was a reset meanwhile.
@@ -132,9 +207,20 @@ impl World {
             true => delivery,
             false => Delivery { outcome: "forgotten", next_at: None, ..delivery },
         };
-        let gateway = Some(job.gateway.as_str());
-        self.journal.record(job.taken_at, gateway, Some(correlation), &Fact::Delivery(delivery));
+        let (gateway, outcome) = (Some(job.gateway.as_str()), delivery.outcome);
+        let n = self.journal.record(job.taken_at, gateway, Some(correlation), &Fact::Delivery(delivery));
+        if let Some(log) = &mut state.fired {
+            log.add(Fired::delivery(job, outcome, correlation, n));
+        }
         self.moved.send_replace(());
+    }
+
+    /// Wakes whoever waits for what falls due, if something falls due earlier than `next` by now.
+    fn tell_if_sooner(&self, state: &State, next: Option<Moment>) {
+        let sooner = |at| next.is_none_or(|next| at < next);
+        if state.agenda.next().is_some_and(sooner) {
+            self.moved.send_replace(());
+        }
     }
 
     fn fingerprint(&self, pan: &Pan) -> Fingerprint {

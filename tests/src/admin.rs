@@ -38,6 +38,25 @@ impl Admin {
         (status, serde_json::from_str(&text).unwrap_or_default())
     }
 
+    /// `DELETE`: the status of the answer.
+    pub async fn delete(&self, path: &str) -> u16 {
+        let sent = self.http.delete(format!("{}{path}", self.url)).send().await;
+        sent.unwrap_or_else(|fault| panic!("DELETE {path}: {fault}")).status().as_u16()
+    }
+
+    /// Sets a fault.
+    pub async fn fault(&self, fault: Value) {
+        let (status, answer) = self.post("/faults", fault.clone()).await;
+        assert_eq!(status, 201, "{fault}: {answer}");
+    }
+
+    /// The strike of a fault, as soon as it is in the journal.
+    pub async fn struck(&self, name: &str) -> Value {
+        let struck =
+            |entry: &Value| entry["kind"] == "fault" && entry["what"] == "struck" && entry["name"] == name;
+        self.entry(&format!("a strike of {name}"), struck).await
+    }
+
     /// The text of a `GET` that succeeds.
     pub async fn get(&self, path: &str) -> String {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await;

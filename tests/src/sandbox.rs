@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use d1_client::{Client, Clock};
-use d1_simulator::{ClockMode, Config, Running, Simulator};
+use d1_simulator::{AuthClock, ClockMode, Config, Running, Simulator};
 
 use crate::admin::Admin;
 use crate::caller::{Caller, Papers};
@@ -26,11 +26,21 @@ pub struct Setup {
     pub receiver: Option<String>,
     /// The configuration, a file of the folder. Default `sandbox.yaml`.
     pub file: String,
+    /// By which clock assertions are judged. Default: the sandbox's.
+    pub auth_clock: AuthClock,
+    /// Whether it is hostile. Default: it is not.
+    pub hostile: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { seed: 7, receiver: None, file: "sandbox.yaml".to_owned() }
+        Self {
+            seed: 7,
+            receiver: None,
+            file: "sandbox.yaml".to_owned(),
+            auth_clock: AuthClock::Sandbox,
+            hostile: false,
+        }
     }
 }
 
@@ -63,7 +73,9 @@ impl Sandbox {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         (config.api, config.admin) = (free, free);
         config.clock = ClockMode::Manual { start_ms: START_MS };
+        config.auth_clock = setup.auth_clock;
         config.seed = Some(setup.seed);
+        config.hostile = setup.hostile;
         if let Some(url) = &setup.receiver {
             config.set_receiver(url, None).expect("a good receiver");
         }

@@ -31,7 +31,24 @@ fn its_requests_match() {
             r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.replace","exp":"0830","pan":"9999990000001012"}"#,
         ),
         ("advanceClock", "POST", "/clock/advance", r#"{"by":"2h"}"#),
+        ("advanceClock", "POST", "/clock/advance", r#"{"to":"2026-04-22T09:30:00+02:00","silence":"200ms"}"#),
+        ("advanceClock", "POST", "/clock/advance", r#"{"until":"next"}"#),
+        ("advanceClock", "POST", "/clock/advance", r#"{"until":{"event":"expiry.card","tokenId":"t"}}"#),
+        ("leaseClock", "POST", "/clock/lease", r#"{"holder":"ci","for":"60s"}"#),
+        ("leaseClock", "POST", "/clock/lease", r#"{"lease":"1JkQ0yHBq0m0ZfPq3nT8Aw"}"#),
+        ("giveClockBack", "DELETE", "/clock/lease/1JkQ0yHBq0m0ZfPq3nT8Aw", ""),
         ("reset", "POST", "/reset", ""),
+        ("getFaults", "GET", "/faults", ""),
+        ("deleteFaults", "DELETE", "/faults", ""),
+        ("deleteFault", "DELETE", "/faults/storm", ""),
+        ("postFault", "POST", "/faults", r#"{"on":["calls"],"latency":{"uniform":{"from":"1s","to":"2s"}}}"#),
+        ("postFault", "POST", "/faults", r#"{"answer":{"status":503,"retryAfter":{"text":"soon"}},"nth":2}"#),
+        (
+            "postForgedNotification",
+            "POST",
+            "/notifications/forged",
+            r#"{"gateway":"MGW_000001","tokenId":"t","as":"tampered"}"#,
+        ),
     ] {
         assert_eq!(request(method, path, body), Ok(id.to_owned()), "{path} {body}");
     }
@@ -49,6 +66,15 @@ fn bad_requests_are_faults() {
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"token.explode"}"#),
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.renew","exp":"1330"}"#),
         ("POST", "/clock/advance", r#"{"by":2}"#),
+        ("POST", "/clock/advance", "{}"),
+        ("POST", "/clock/lease", "{}"),
+        ("POST", "/clock/lease", r#"{"holder":"ci","lease":"a"}"#),
+        ("POST", "/clock/advance", r#"{"by":"2h","to":"2026-04-22T09:30:00Z"}"#),
+        ("POST", "/clock/advance", r#"{"until":"later"}"#),
+        ("POST", "/clock/advance", r#"{"until":{"event":"token.explode"}}"#),
+        ("POST", "/faults", r#"{"goaway":true,"probabilty":0.5}"#),
+        ("POST", "/faults", r#"{"reset":"middle"}"#),
+        ("POST", "/notifications/forged", r#"{"gateway":"MGW_000001","tokenId":"t","as":"odd"}"#),
     ] {
         assert!(request(method, path, body).is_err(), "{method} {path} {body}");
     }
@@ -62,7 +88,12 @@ fn its_answers_are_exact() {
         ("getHealth", 200, r#"{"status":"ok"}"#),
         ("postEvent", 202, r#"{"journal":7}"#),
         ("postEvent", 409, r#"{"errorCode":"FORBIDDEN_STATE","error":"the token is deleted"}"#),
-        ("advanceClock", 200, r#"{"now":"2026-04-22T09:30:00.000Z"}"#),
+        (
+            "advanceClock",
+            200,
+            r#"{"now":"2026-04-22T09:30:00.000Z","fired":[{"at":"2026-04-22T09:30:00.000Z","kind":"answer","journal":3}],"leftOut":0,"journal":3}"#,
+        ),
+        ("advanceClock", 409, r#"{"errorCode":"NOT_QUIET","error":"not quiet"}"#),
         ("reset", 204, ""),
     ] {
         let verdict = admin.judge_answer(id, status, &json, body.as_bytes());

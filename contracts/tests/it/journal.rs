@@ -37,6 +37,9 @@ fn what_the_documents_list_is_counted_by_cell() {
         json!({"n": 8, "kind": "request", "operation": "deleteToken", "status": 204}),
         json!({"n": 9, "kind": "delivery", "call": "notifyTokenUpdate", "status": 204}),
         json!({"n": 10, "kind": "delivery", "call": "notifyTokenUpdate", "status": null, "failure": "a time-out"}),
+        // What a fault that was asked for has made, or let not begin, follows no document.
+        json!({"n": 13, "kind": "request", "operation": "createToken", "status": 599, "forced": true, "faults": ["f"]}),
+        json!({"n": 14, "kind": "request", "operation": "createToken", "status": null, "faults": ["f"]}),
         json!({"n": 11, "kind": "transition", "from": "ACTIVE", "to": "SUSPENDED"}),
         json!({"n": 12, "kind": "gap", "from": 1, "to": 6}),
     ]);

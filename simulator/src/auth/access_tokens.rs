@@ -41,8 +41,8 @@ impl AccessTokens {
         Ok(Self { signer: fresh_signer()?, live: Mutex::default() })
     }
 
-    /// Makes a bearer for a gateway.
-    pub(crate) fn issue(&self, gateway: &GatewayId, now: Moment) -> Result<String, TooManyTokens> {
+    /// Makes a bearer for a gateway, and says when it ends.
+    pub(crate) fn issue(&self, gateway: &GatewayId, now: Moment) -> Result<(String, Moment), TooManyTokens> {
         let id = encode(&secret_bytes().map_err(TooManyTokens::Randomness)?[..16]);
         let ends = now.after(Duration::from_secs(LIFE_SECONDS.into()));
         let claims = format!(
@@ -60,7 +60,7 @@ impl AccessTokens {
             return Err(TooManyTokens::Full);
         }
         live.insert(hash(&bearer), Grant { gateway: gateway.clone(), ends });
-        Ok(bearer)
+        Ok((bearer, ends))
     }
 
     /// Whose bearer this is; nothing if it is unknown or has ended.
@@ -70,6 +70,11 @@ impl AccessTokens {
             Some(_) => Err("a bearer that has ended"),
             None => Err("a bearer that was not given out here"),
         }
+    }
+
+    /// Ends a bearer before its time.
+    pub(crate) fn revoke(&self, bearer: &str) {
+        self.lock().remove(&hash(bearer));
     }
 
     pub(crate) fn reset(&self) {
@@ -95,7 +100,8 @@ mod tests {
     fn a_bearer_names_its_gateway_until_it_ends() {
         let tokens = AccessTokens::new().expect("randomness");
         let gateway = GatewayId::parse("MGW_000001").expect("an id");
-        let bearer = tokens.issue(&gateway, Moment::from_ms(0)).expect("issued");
+        let (bearer, ends) = tokens.issue(&gateway, Moment::from_ms(0)).expect("issued");
+        assert_eq!(ends, Moment::from_ms(900_000));
         assert_eq!(tokens.owner(&bearer, Moment::from_ms(899_999)), Ok(gateway));
         assert!(tokens.owner(&bearer, Moment::from_ms(900_000)).is_err());
         assert!(tokens.owner("another", Moment::from_ms(0)).is_err());

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::exit::Failure;
 use super::folder::read_text;
-use crate::clock::parse_rfc3339;
+use crate::clock::{Clock, ClockMode, parse_rfc3339};
 use crate::domain::Moment;
 
 /// An answer must be there within this time.
@@ -17,8 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The longest answer that is read.
 const MOST: usize = 64 * 1024;
 
-/// What time it is in the sandbox whose admin port is at `url`.
-pub(super) fn now(url: &str, token_file: Option<&Path>) -> Result<Moment, Failure> {
+/// The time by which the sandbox whose admin port is at `url` judges assertions.
+pub(super) fn assertion_time(url: &str, token_file: Option<&Path>) -> Result<Moment, Failure> {
     let hint = || Failure::usage("--admin: expected a URL like http://127.0.0.1:8444");
     let info =
         Url::parse(url).ok().filter(|url| url.scheme() == "http").and_then(|url| url.join("/info").ok());
@@ -31,7 +31,11 @@ pub(super) fn now(url: &str, token_file: Option<&Path>) -> Result<Moment, Failur
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let answer = runtime.map_err(Failure::internal)?.block_on(ask(request))?;
-    let now = answer.get("now").and_then(Value::as_str).and_then(parse_rfc3339);
+    let text = |name| answer.get(name).and_then(Value::as_str);
+    let now = match text("authClock") {
+        Some("system") => Some(Clock::new(ClockMode::Real).now().at),
+        _ => text("now").and_then(parse_rfc3339),
+    };
     now.ok_or_else(|| Failure::resource("the admin port told no time: is it that of a d1sim?"))
 }
 

@@ -1,15 +1,22 @@
 //! Commands and options.
 
 mod contract;
+mod scenario;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::{AuthClock, ClockMode};
 
 pub(super) use contract::{
     ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
     ServeCases, Show,
+};
+pub(super) use scenario::{
+    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RunScenarios, Scenario, ScenarioCommand,
+    ScenarioFiles, Template,
 };
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.
@@ -38,6 +45,8 @@ pub(super) enum Command {
     Jose(Jose),
     /// Show what the contract holds, and prove what a client makes of it
     Contract(Contract),
+    /// Script bad days: check, list, explain and begin scenario files
+    Scenario(Scenario),
     /// Measure the sandbox against a bare server behind the same listener
     Bench(Bench),
 }
@@ -65,20 +74,22 @@ pub(super) struct Serve {
     /// Seed of identifiers, DPANs and jitter; without it a new one each time
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Where the time comes from
-    #[arg(long, value_enum, value_name = "real|manual")]
-    pub(super) clock: Option<ClockKind>,
+    /// Where the time comes from: the system, or a clock that moves only when told (POST /clock/advance) and starts
+    /// now or at TIME (RFC 3339)
+    #[arg(long, value_name = "real|manual|TIME")]
+    pub(super) clock: Option<ClockMode>,
+    /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
+    #[arg(long, value_name = "sandbox|system")]
+    pub(super) auth_clock: Option<AuthClock>,
+    /// A D1 on its bad days: unknown members, 429 and 503, slow answers, closed connections, events twice and swapped
+    #[arg(long, conflicts_with = "calm")]
+    pub(super) hostile: bool,
+    /// No faults but those that are set over the admin port (the default)
+    #[arg(long)]
+    pub(super) calm: bool,
     /// A file that gets the addresses as JSON once both ports listen
     #[arg(long, value_name = "FILE")]
     pub(super) ready_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ClockKind {
-    /// The system's time
-    Real,
-    /// Starts at the system's time and moves only when told (POST /clock/advance)
-    Manual,
 }
 
 #[derive(Debug, Args)]
@@ -96,9 +107,15 @@ pub(super) struct Exec {
     /// Seed of identifiers, DPANs and jitter; without it a new one each time
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Where the time comes from
-    #[arg(long, value_enum, value_name = "real|manual")]
-    pub(super) clock: Option<ClockKind>,
+    /// Where the time comes from: the system, or a clock that moves only when told and starts now or at TIME (RFC 3339)
+    #[arg(long, value_name = "real|manual|TIME")]
+    pub(super) clock: Option<ClockMode>,
+    /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
+    #[arg(long, value_name = "sandbox|system")]
+    pub(super) auth_clock: Option<AuthClock>,
+    /// A D1 on its bad days, as with `serve`
+    #[arg(long)]
+    pub(super) hostile: bool,
     /// The command and its arguments. It finds D1_API, D1_ADMIN, D1_BASE (URLs), D1_GATEWAY and D1_SANDBOX (the folder with
     /// certificates and keys) in its environment
     #[arg(value_name = "COMMAND", last = true, required = true)]
@@ -192,7 +209,7 @@ pub(super) struct Assert {
     /// How long the assertion is good for, e.g. 90s or 15m; D1 takes at most 15m
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub(super) life: String,
-    /// Take the time from the sandbox with this admin port; needed where its clock is manual
+    /// Ask the sandbox with this admin port by which clock to date it, and take the time from it if by its own
     #[arg(long, value_name = "URL", conflicts_with = "at")]
     pub(super) admin: Option<String>,
     /// The file with the bearer that this admin port asks for

@@ -4,6 +4,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::clock::AuthClock;
 use crate::config::Config;
 use crate::simulator::Running;
 
@@ -14,6 +15,7 @@ pub(super) struct About {
     environment: &'static str,
     base_path: String,
     receiver: String,
+    auth_clock: AuthClock,
     /// The option that lets a command past the admin port's guard, if it has one.
     admin_token: String,
 }
@@ -28,6 +30,7 @@ impl About {
             folder: path(folder),
             gateways: config.gateway_ids().map(String::from).collect(),
             environment: config.environment,
+            auth_clock: config.auth_clock,
             base_path: config.base_path.clone(),
             receiver: config.receiver_url().unwrap_or_else(|| "none: no notifications are sent".into()),
         }
@@ -36,7 +39,13 @@ impl About {
     /// Addresses, what was loaded, and lines to paste.
     pub(super) fn banner(&self, running: &Running) -> String {
         let (api, admin) = (running.api_url(), running.admin_url());
-        let clock = if running.clock().is_manual() { "manual, moved by POST /clock/advance" } else { "real" };
+        let clock = match (running.clock().is_manual(), self.auth_clock) {
+            (false, _) => "real",
+            (true, AuthClock::System) => {
+                "manual, moved by POST /clock/advance; assertions go by the system's"
+            }
+            (true, AuthClock::Sandbox) => "manual, moved by POST /clock/advance; assertions go by it too",
+        };
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a String does not fail.
@@ -65,7 +74,7 @@ impl About {
     fn curl(&self, running: &Running, gateway: &str) -> String {
         let (folder, base, api) = (&self.folder, &self.base_path, running.api_url());
         // The keyboard's clock is not the sandbox's.
-        let time = if running.clock().is_manual() {
+        let time = if running.clock().is_manual() && self.auth_clock == AuthClock::Sandbox {
             format!(" --admin {}{}", running.admin_url(), self.admin_token)
         } else {
             String::new()

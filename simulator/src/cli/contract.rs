@@ -31,7 +31,8 @@ use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
 use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::clock::{Clock, ClockMode};
-use progress::{Played, Progress, unless_interrupted};
+pub(super) use progress::unless_interrupted;
+use progress::{Played, Progress};
 use reports::{Reports, paint};
 
 /// Cases that are run at once: some of them wait.

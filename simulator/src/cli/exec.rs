@@ -48,6 +48,8 @@ fn within(args: Exec) -> Result<ExitCode, Failure> {
         receiver_ca: args.receiver_ca,
         seed: args.seed,
         clock: args.clock,
+        auth_clock: args.auth_clock,
+        hostile: args.hostile,
         ..Serve::default()
     };
     let config = serve::configure(&serve, read_config(&place.config)?)?;

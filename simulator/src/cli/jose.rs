@@ -47,7 +47,7 @@ fn moment(args: &Assert) -> Result<Moment, Failure> {
     match (&args.at, &args.admin) {
         (Some(at), _) => parse_rfc3339(at)
             .ok_or_else(|| Failure::usage(format!("--at {at}: expected a time like 2026-04-22T10:00:00Z"))),
-        (None, Some(admin)) => admin_port::now(admin, args.admin_token_file.as_deref()),
+        (None, Some(admin)) => admin_port::assertion_time(admin, args.admin_token_file.as_deref()),
         (None, None) => Ok(Clock::new(ClockMode::Real).now().at),
     }
 }

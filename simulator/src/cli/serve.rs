@@ -9,11 +9,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::{ClockKind, Serve};
+use super::args::Serve;
 use super::exit::Failure;
 use super::folder::{CONFIG, read_config, read_text};
 use super::{admin_port, banner, init, say};
-use crate::clock::ClockMode;
 use crate::config::Config;
 use crate::simulator::{Running, Simulator, StartError};
 
@@ -42,11 +41,16 @@ async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf
     // Taken before anything listens, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let hostile = config.hostile;
     let running = Simulator::start(config).await.map_err(failure)?;
     if let Some(path) = ready_file {
         write_ready(&path, &running)?;
     }
     say(&about.banner(&running));
+    if hostile {
+        let admin = running.admin_url();
+        say(&format!("d1sim: hostile (seed {}): {admin}/faults lists what may befall you", running.seed()));
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -70,11 +74,9 @@ pub(super) fn configure(args: &Serve, mut config: Config) -> Result<Config, Fail
     config.api = args.api.unwrap_or(config.api);
     config.admin = args.admin.unwrap_or(config.admin);
     config.seed = args.seed.or(config.seed);
-    config.clock = match args.clock {
-        Some(ClockKind::Real) => ClockMode::Real,
-        Some(ClockKind::Manual) => ClockMode::manual_from_now(),
-        None => config.clock,
-    };
+    config.clock = args.clock.unwrap_or(config.clock);
+    config.auth_clock = args.auth_clock.unwrap_or(config.auth_clock);
+    config.hostile = args.hostile;
     if let Some(path) = &args.admin_token_file {
         config.admin_token = Some(admin_port::token(path)?);
     }

@@ -13,8 +13,8 @@ pub(super) struct File {
     pub(super) base_path: String,
     #[serde(default = "common_name")]
     pub(super) common_name: String,
-    #[serde(default)]
-    pub(super) clock: Clock,
+    pub(super) clock: Option<String>,
+    pub(super) auth_clock: Option<String>,
     pub(super) seed: Option<u64>,
     pub(super) server: Server,
     pub(super) outbound: Outbound,
@@ -32,14 +32,6 @@ pub(super) struct File {
 pub(super) struct Listen {
     pub(super) api: String,
     pub(super) admin: String,
-}
-
-#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Clock {
-    #[default]
-    Real,
-    Manual,
 }
 
 #[derive(Deserialize)]

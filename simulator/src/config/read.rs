@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Config, GatewayConfig, ReceiverConfig, ServerFiles, parse_duration, raw};
 use crate::auth::Policy;
-use crate::clock::ClockMode;
+use crate::clock::UnknownClock;
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey, Use};
 use crate::notify::{OauthSettings, Schedule};
@@ -85,11 +86,10 @@ impl Config {
             api: address("listen.api", &file.listen.api)?,
             admin: address("listen.admin", &file.listen.admin)?,
             admin_token: None,
-            clock: match file.clock {
-                raw::Clock::Real => ClockMode::Real,
-                raw::Clock::Manual => ClockMode::manual_from_now(),
-            },
+            clock: clock("clock", file.clock.as_deref().unwrap_or("real"))?,
+            auth_clock: clock("authClock", file.auth_clock.as_deref().unwrap_or("system"))?,
             seed: file.seed,
+            hostile: false,
             max_connections: positive("limits.maxConnections", file.limits.max_connections)?,
             environment: environment(&file.environment)?,
             base_path: base_path(&file.base_path)?,
@@ -102,6 +102,8 @@ impl Config {
                     .text("server.clientAuthority", &file.server.client_authority)?
                     .to_string(),
             },
+            sandbox_dates: false,
+            server_authority: folder.server_authority(),
             own_key: OwnKey::read(&own_key).map_err(|fault| {
                 ConfigError::new("server.jweKey", "a private JWK of P-256", fault.to_string())
             })?,
@@ -133,6 +135,13 @@ struct Folder(PathBuf);
 impl Folder {
     fn text(&self, key: &str, path: &str) -> Result<Zeroizing<String>, ConfigError> {
         text_of(key, &self.0.join(path))
+    }
+
+    /// The authority of a sandbox folder as `init` makes it. A folder without it is as good, but for faults of
+    /// certificates.
+    fn server_authority(&self) -> Option<(String, Zeroizing<String>)> {
+        let text = |name: &str| self.text(name, name).ok();
+        Some((text("ca/server-ca.pem")?.to_string(), text("ca/server-ca.key")?))
     }
 
     fn public_key(&self, key: &str, path: &str, usage: Use) -> Result<PublicKey, ConfigError> {
@@ -221,6 +230,10 @@ pub(super) fn authority(key: &str, pem: &str) -> Result<String, ConfigError> {
     Ok(pem.to_owned())
 }
 
+fn clock<T: FromStr<Err = UnknownClock>>(key: &str, text: &str) -> Result<T, ConfigError> {
+    text.parse().map_err(|UnknownClock(expected)| ConfigError::new(key, expected, text))
+}
+
 fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::new(key, "ADDRESS:PORT, e.g. 127.0.0.1:8443", text))
 }
@@ -272,6 +285,7 @@ fn schedule(raw: &raw::Notifications) -> Result<Schedule, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{AuthClock, ClockMode};
 
     fn sandbox(change: impl Fn(&str) -> String) -> (tempfile::TempDir, Result<Config, ConfigError>) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -308,6 +322,25 @@ mod tests {
                 sandbox(|text| format!("{}\n{more}\n", text.replace("\nseed:", "\n#seed:")));
             let text = read.err().expect(more).to_string();
             assert!(!text.contains("hunter2") && text.contains("line"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_clocks_are_read_and_one_that_is_none_is_told_by_its_key() {
+        let with = |text: &str| {
+            let file = |file: &str| file.replace("\nclock: real\n", &format!("\n{text}\n"));
+            sandbox(|text| file(&text.replace("\nauthClock: system\n", "\n"))).1
+        };
+        let config = with("clock: 2026-04-22T10:00:00Z\nauthClock: sandbox").expect("good");
+        let start = ClockMode::Manual { start_ms: 1_776_852_000_000 };
+        assert_eq!((config.clock, config.auth_clock), (start, AuthClock::Sandbox));
+        let config = with("").expect("good");
+        assert_eq!((config.clock, config.auth_clock), (ClockMode::Real, AuthClock::System));
+        for (text, named) in
+            [("clock: fast", "`clock`"), ("authClock: real", "`authClock`: expected sandbox")]
+        {
+            let fault = with(text).err().expect(text).to_string();
+            assert!(fault.contains(named), "{fault}");
         }
     }
 

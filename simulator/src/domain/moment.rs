@@ -68,6 +68,19 @@ impl Month {
         Self { year: total / 12, month }.min(Self::LAST)
     }
 
+    /// The first moment after it, in UTC: from then on what expires with it has expired.
+    pub(crate) fn end(self) -> Moment {
+        // The days from 1970 to the first of the next month, by the rule of the Gregorian calendar with
+        // years that begin in March.
+        let (year, month) = match self.month {
+            12 => (i64::from(self.year) + 1, 1),
+            month => (i64::from(self.year), i64::from(month) + 1),
+        };
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 - 719_468;
+        Moment::from_ms(days * 24 * 60 * 60 * 1000)
+    }
+
     /// Written `MMYY`.
     pub(crate) fn mmyy(self) -> String {
         format!("{:02}{:02}", self.month, self.year % 100)
@@ -102,6 +115,19 @@ mod tests {
         let month = Month::from_mmyy("1126").expect("a month");
         assert_eq!(month.plus_months(3).mmyy(), "0227");
         assert_eq!(month.plus_months(36).mmyy(), "1129");
+    }
+
+    #[test]
+    fn a_month_ends_with_the_first_moment_of_the_next() {
+        for (month, seconds) in [
+            ("0426", 1_777_593_600),
+            ("0228", 1_835_481_600),
+            ("0227", 1_803_859_200),
+            ("1299", 4_102_444_800),
+        ] {
+            let end = Month::from_mmyy(month).expect("a month").end();
+            assert_eq!(end, Moment::from_ms(seconds * 1000), "{month}");
+        }
     }
 
     #[test]

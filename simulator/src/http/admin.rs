@@ -2,8 +2,11 @@
 //! `openapi/d1sim-admin.yaml` describes it.
 
 mod facts;
+mod faults;
 mod guard;
 mod handlers;
+mod lease;
+mod passage;
 mod wire;
 
 pub(crate) use facts::Facts;
@@ -12,7 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -27,6 +30,7 @@ pub(crate) struct Admin {
     token: Option<Zeroizing<String>>,
     /// Places for who waits for a journal entry.
     readers: Semaphore,
+    lease: lease::Desk,
     stop: Stop,
 }
 
@@ -40,7 +44,14 @@ impl Admin {
         token: Option<Zeroizing<String>>,
         stop: Stop,
     ) -> Arc<Self> {
-        Arc::new(Self { app, facts, token, readers: Semaphore::new(READERS), stop })
+        Arc::new(Self {
+            app,
+            facts,
+            token,
+            readers: Semaphore::new(READERS),
+            lease: lease::Desk::new(),
+            stop,
+        })
     }
 }
 
@@ -52,7 +63,13 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/journal", get(handlers::journal))
         .route("/state", get(handlers::state))
         .route("/events", post(handlers::event))
-        .route("/clock/advance", post(handlers::advance))
+        .route("/clock", get(passage::clock))
+        .route("/clock/advance", post(passage::advance))
+        .route("/clock/lease", post(lease::ask))
+        .route("/clock/lease/{lease}", delete(lease::give_back))
+        .route("/faults", get(faults::list).post(faults::set).delete(faults::lift_all))
+        .route("/faults/{name}", delete(faults::lift))
+        .route("/notifications/forged", post(handlers::forge))
         .route("/reset", post(handlers::reset))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("no such path"))
@@ -81,10 +98,11 @@ mod tests {
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
         let (clock, journal) = (Clock::new(ClockMode::Real), Arc::new(Journal::new()));
-        let setting = crate::simulator::setting(&config, Chance::new(1)).expect("cards");
+        let faults = crate::simulator::faults(&config, Chance::new(1), &journal).expect("cards");
+        let setting = crate::simulator::setting(&config, Chance::new(1), &faults).expect("cards");
         let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
         let facts = Facts::of(&config, 1);
-        let app = crate::simulator::app(config, world, &clock, journal).expect("randomness");
+        let app = crate::simulator::app(config, world, &clock, journal, faults).expect("randomness");
         let (stop, stopped) = Stop::pair();
         (Admin::new(Arc::new(app), facts, None, stopped), stop)
     }

@@ -6,13 +6,14 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::auth::{AuthError, Caller};
+use crate::auth::{AuthError, Caller, bearer_of};
 use crate::domain::{GatewayId, MerchantId, Refusal, TokenId};
 use crate::journal::Why;
 use crate::tls::Peer;
 
 use super::App;
 use super::intake::Intake;
+use super::mishap::RevokeBearer;
 use super::problem::Problem;
 use super::strict_json::{Wire, decode};
 
@@ -75,6 +76,11 @@ impl FromRequestParts<Arc<App>> for Caller {
         let path_gateway = path_text(parts, app, "gateway").await;
         let path_gateway = path_gateway.as_deref().unwrap_or_default();
         let now = app.clock.now().at;
+        if parts.extensions.get::<RevokeBearer>().is_some()
+            && let Ok(bearer) = bearer_of(&parts.headers)
+        {
+            app.tokens.revoke(bearer);
+        }
         let judged = Self::judge(&gateway, path_gateway, correlation, &parts.headers, &app.tokens, now)?;
         // A body that nobody reads has to keep to its size all the same (C31).
         parts.extensions.get::<Intake>().ok_or_else(Problem::internal)?.whole()?;

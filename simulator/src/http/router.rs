@@ -27,7 +27,8 @@ const TRANSACTIONS: &str = "/merchant-gateways/{gateway}/merchants/{merchant}/to
 /// Everything that D1 answers to gateways.
 pub(crate) fn router(app: Arc<App>, base: &str, stop: Stop) -> Router {
     let below = |path: &str| format!("{base}{path}");
-    let exchanges = layers::Exchanges::new(Arc::clone(&app.journal), app.clock.clone(), stop);
+    let exchanges =
+        layers::Exchanges::new(Arc::clone(&app.journal), Arc::clone(&app.faults), app.clock.clone(), stop);
     Router::new()
         .route(TOKEN, post(get_access_token))
         .route(&below(MERCHANTS), post(create_merchant))
@@ -105,12 +106,13 @@ mod tests {
             d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
             let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
             let (clock, journal) = (Clock::new(ClockMode::Manual { start_ms: 0 }), Arc::new(Journal::new()));
-            let setting = simulator::setting(&config, Chance::new(1)).expect("cards");
+            let faults = simulator::faults(&config, Chance::new(1), &journal).expect("cards");
+            let setting = simulator::setting(&config, Chance::new(1), &faults).expect("cards");
             let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
-            let app = Arc::new(simulator::app(config, world, &clock, journal).expect("randomness"));
+            let app = Arc::new(simulator::app(config, world, &clock, journal, faults).expect("randomness"));
             let (_stop, stopped) = Stop::pair();
             let router = router(Arc::clone(&app), "/ecom/v1", stopped);
-            let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer");
+            let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer").0;
             Self { app, router, bearer }
         }
 

@@ -107,6 +107,11 @@ impl Members {
         }
     }
 
+    /// Whatever stands there, if the member is there.
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&Value>, DecodeError> {
+        self.once(name)
+    }
+
     /// The text of a member, if it is there.
     pub(crate) fn optional_text(&self, name: &str) -> Result<Option<&str>, DecodeError> {
         let wrong = |actual| DecodeError::invalid(name, "a string", actual);

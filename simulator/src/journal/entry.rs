@@ -1,6 +1,7 @@
 //! The shape of an entry: common members first, then those of its kind.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
@@ -17,6 +18,8 @@ pub(crate) enum Fact<'a> {
     Transition(Transition<'a>),
     Delivery(Delivery<'a>),
     GatewayToken(GatewayToken<'a>),
+    Expiry(Expiry<'a>),
+    Fault(Fault<'a>),
     /// The clock was moved.
     Clock {
         now: String,
@@ -58,10 +61,16 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     #[serde(serialize_with = "redacted")]
     pub(crate) peer: &'a str,
-    pub(crate) status: u16,
+    /// Of the answer; null where a fault let none begin.
+    pub(crate) status: Option<u16>,
     /// Of the answer.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redacted_option")]
     pub(crate) media_type: Option<&'a str>,
+    /// The faults that struck it, in order; an answer that one of them made follows no document.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "redacted_all")]
+    pub(crate) faults: &'a [Arc<str>],
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) forced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Why>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +142,9 @@ pub(crate) struct Delivery<'a> {
     pub(crate) event_type: &'static str,
     pub(crate) sequence: u32,
     pub(crate) attempt: u32,
+    /// What is wrong with it on purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) forged: Option<&'static str>,
     /// The receiver's status, if it gave one.
     pub(crate) status: Option<u16>,
     /// What went wrong, if there was no answer.
@@ -146,6 +158,23 @@ pub(crate) struct Delivery<'a> {
     pub(crate) request: Option<Body<'a>>,
 }
 
+/// Something has come to its end. That changes no state: what follows from it others do.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Expiry<'a> {
+    /// `accessToken`, `receiverToken`, `card` or `token`.
+    pub(crate) what: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) merchant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_id: Option<String>,
+    /// The month, as `MMYY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expiry_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_digits: Option<String>,
+}
+
 /// What became of the access token for a receiver, within an attempt of the same correlation id.
 #[derive(Debug, Serialize)]
 pub(crate) struct GatewayToken<'a> {
@@ -156,6 +185,30 @@ pub(crate) struct GatewayToken<'a> {
     pub(crate) failure: Option<&'a str>,
     /// `ok`, `failed` or `refused`.
     pub(crate) outcome: &'static str,
+}
+
+/// A fault that was set or lifted, or has struck.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Fault<'a> {
+    #[serde(serialize_with = "redacted")]
+    pub(crate) name: &'a str,
+    /// `set`, `struck` or `lifted`.
+    pub(crate) what: &'static str,
+    pub(crate) effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operation: Option<&'static str>,
+    /// Stands among the members that every line has.
+    #[serde(skip)]
+    pub(crate) gateway: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_id: Option<&'a str>,
+}
+
+impl<'a> Fault<'a> {
+    pub(crate) fn new(name: &'a str, what: &'static str, effect: &'static str) -> Self {
+        Self { name, what, effect, ..Self::default() }
+    }
 }
 
 /// One line without its number.
@@ -194,4 +247,13 @@ fn redacted_option<S: serde::Serializer>(value: &Option<&str>, serializer: S) ->
         Some(text) => redacted(text, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+fn redacted_all<S: serde::Serializer>(values: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(|value| redact::text(value)))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

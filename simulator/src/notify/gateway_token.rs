@@ -85,6 +85,15 @@ impl Receiver {
         got.map(Some)
     }
 
+    /// When the token that is kept ends, if there is one that lives; nothing at all if none is
+    /// configured, or while one is being asked for: then another attempt will know.
+    pub(super) fn token_ends(&self, now: Moment) -> Option<Option<Moment>> {
+        self.oauth.as_ref()?;
+        let last = self.desk.last.try_lock().ok()?;
+        let token = last.as_ref().and_then(|last| last.as_ref().ok());
+        Some(token.map(|token| token.ends).filter(|ends| *ends > now))
+    }
+
     async fn ask(&self, oauth: &OauthSettings, attempt: &Attempt<'_>) -> Result<GatewayToken, NoToken> {
         let credentials = Zeroizing::new(format!("{}:{}", oauth.client_id, oauth.client_secret.as_str()));
         let basic = format!("Basic {}", URL_SAFE.encode(credentials.as_bytes()));
@@ -180,6 +189,9 @@ mod tests {
             taken_at: at,
             body: None,
             epoch: 0,
+            forged: None,
+            lane: 0,
+            not_before: at,
         }
     }
 

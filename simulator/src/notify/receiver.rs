@@ -30,6 +30,7 @@ pub(crate) struct Receiver {
     pub(super) gateway: GatewayId,
     pub(super) url: Url,
     pub(super) http: Client,
+    pub(super) authority: Certificate,
     pub(super) encryption: PublicKey,
     pub(super) oauth: Option<OauthSettings>,
     pub(super) desk: TokenDesk,
@@ -62,16 +63,21 @@ impl Receiver {
             .map_err(fault("`outbound` must be a certificate and its key (PEM)"))?;
         let authority = Certificate::from_pem(authority.as_bytes())
             .map_err(fault("`receiver.authority` must be a certificate (PEM)"))?;
-        let http = Client::builder()
-            .tls_certs_only([authority])
-            .identity(identity)
-            .https_only(true)
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build()
+        let http = http_client(authority.clone(), identity)
             .map_err(fault("no TLS client can be made of these certificates"))?;
-        Ok(Self { gateway, url, http, encryption, oauth, desk: TokenDesk::default() })
+        Ok(Self { gateway, url, http, authority, encryption, oauth, desk: TokenDesk::default() })
     }
+}
+
+/// Calls a receiver that `authority` vouches for, and shows it `identity`.
+pub(super) fn http_client(authority: Certificate, identity: Identity) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .tls_certs_only([authority])
+        .identity(identity)
+        .https_only(true)
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .pool_idle_timeout(Duration::from_secs(30))
+        .build()
 }

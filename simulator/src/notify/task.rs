@@ -12,7 +12,7 @@ use crate::clock::{Clock, Stopwatch, rfc3339};
 use crate::domain::uuid_text;
 use crate::journal::{Body, Delivery, Journal};
 use crate::stop::Stop;
-use crate::world::{Job, Settled, World};
+use crate::world::{Forgery, Job, Settled, World};
 
 /// Notifications of one gateway on their way at once.
 const AT_ONCE: usize = 32;
@@ -31,22 +31,20 @@ impl Notifier {
     /// Runs until `stop` says so. What is on its way then is dropped: the sandbox forgets on stop.
     pub(crate) async fn run(self, mut stop: Stop) {
         let this = Arc::new(self);
-        // On the manual clock one by one, so that the same run leaves the same journal.
-        let places = if this.clock.is_manual() { 1 } else { AT_ONCE };
         let mut moved = this.world.moved();
         let mut running = JoinSet::new();
         loop {
             moved.mark_unchanged();
-            let free = places.saturating_sub(running.len());
+            let free = AT_ONCE.saturating_sub(running.len());
             for job in this.world.take_due(&this.receiver.gateway, this.clock.now().at, free) {
                 let this = Arc::clone(&this);
                 running.spawn(async move { this.deliver(job).await });
             }
-            let full = running.len() >= places;
+            let full = running.len() >= AT_ONCE;
             let wake = async {
                 match this.world.next_due(&this.receiver.gateway) {
                     // Without a free place there is nothing to do before one is settled.
-                    Some(due) if !full => this.clock.sleep_until(due).await,
+                    Some(due) if !full => this.clock.reaches(due).await,
                     _ => std::future::pending().await,
                 }
             };
@@ -64,9 +62,10 @@ impl Notifier {
         let event = u64::try_from(job.update.id >> 64).unwrap_or_default();
         let draw = event.wrapping_add(u64::from(job.attempt));
         let correlation = uuid_text(self.chance.uuid(Stream::Correlation, draw));
-        let body = match &job.body {
-            Some(body) => Ok(body.clone()),
-            None => self.receiver.body(&job),
+        let body = match (&job.body, job.forged) {
+            (Some(body), _) => Ok(body.clone()),
+            (None, None) => self.receiver.body(&job).map_err(|none| none.to_string()),
+            (None, Some(forgery)) => self.receiver.forged_body(&job, forgery),
         };
         let attempt = Attempt {
             job: &job,
@@ -76,13 +75,26 @@ impl Notifier {
             limit: self.schedule.timeout,
             begun: Stopwatch::start(),
         };
-        let attempted = match &body {
-            Ok(body) => self.receiver.attempt(&attempt, body).await,
-            Err(none) => Attempted::failed(none.to_string()),
+        self.clock.touch();
+        let attempted = match (&body, job.forged) {
+            (Ok(body), Some(Forgery::WrongCertificate)) => match self.receiver.for_a_stranger() {
+                Ok(stranger) => stranger.attempt(&attempt, body).await,
+                Err(none) => Attempted::failed(none),
+            },
+            (Ok(body), _) => self.receiver.attempt(&attempt, body).await,
+            (Err(none), _) => Attempted::failed(none.clone()),
         };
+        self.clock.touch();
+        if let Some(ends) = self.receiver.token_ends(self.clock.now().at) {
+            self.world.receiver_token_ends(&job, ends);
+        }
         let times = (job.taken_at, self.clock.now().at);
         let fraction = self.chance.fraction(Stream::Jitter, draw);
-        let next = self.schedule.next(job.attempt, times, attempted.outcome, fraction);
+        let next = match self.schedule.next(job.attempt, times, attempted.outcome, fraction) {
+            // Nobody sends a forgery twice.
+            Next::Retry(_) if job.forged.is_some() => Next::GivenUp,
+            next => next,
+        };
         let settled = match next {
             Next::Retry(at) => Settled::Again { at, body: body.as_ref().ok().cloned() },
             Next::Delivered | Next::Refused | Next::GivenUp => Settled::Over,
@@ -101,6 +113,7 @@ fn told<'a>(job: &Job, attempted: &'a Attempted, next: Next, body: &'a [u8]) -> 
         event_type: job.update.kind.as_str(),
         sequence: job.update.sequence,
         attempt: job.attempt,
+        forged: job.forged.map(Forgery::as_str),
         status: match attempted.outcome {
             Outcome::Answered { status, .. } => Some(status),
             Outcome::NoAnswer => None,

@@ -1,6 +1,7 @@
 //! What travels from D1 to a gateway's receiver. The names stand here alone.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::domain::{Update, uuid_text};
@@ -21,6 +22,9 @@ pub(super) struct Notification {
     #[serde(skip_serializing_if = "Option::is_none")]
     encrypted_data: Option<String>,
 }
+
+/// A kind of event that no contract names.
+const UNKNOWN_TYPE: &str = "TOKEN_REBRANDED";
 
 /// 200 of a gateway's token endpoint; D1 tolerates what it does not know [D4].
 #[derive(Deserialize)]
@@ -44,4 +48,17 @@ impl Notification {
             encrypted_data,
         }
     }
+
+    /// The same of a kind that nobody knows.
+    pub(super) fn of_unknown_type(self) -> Self {
+        Self { event_type: UNKNOWN_TYPE, ..self }
+    }
+}
+
+/// A notification as a later D1 might send it.
+pub(super) fn with_unknown_members(notification: &Notification) -> Value {
+    let mut body = serde_json::to_value(notification).unwrap_or_default();
+    body["laterMember1"] = json!("of a later version");
+    body["laterMember2"] = json!({"nested": [1, 2.5, null]});
+    body
 }

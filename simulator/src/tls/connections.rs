@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::fate::Fate;
+
 /// An idle connection that was told to close is waited for this long.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,7 @@ pub(super) struct Connection {
     idle_since: AtomicU64,
     closing: AtomicBool,
     pub(super) close: Notify,
+    pub(super) fate: Fate,
 }
 
 /// A place among the open connections; given back when dropped.
@@ -95,6 +98,7 @@ impl Connections {
             idle_since: AtomicU64::new(number),
             closing: AtomicBool::new(false),
             close: Notify::new(),
+            fate: Fate::default(),
         });
         open.insert(number, Arc::clone(&connection));
         Some(Place { all: Arc::clone(self), number, connection })
@@ -115,6 +119,11 @@ impl Connection {
         self.requests.load(Ordering::Relaxed) == 0
     }
 
+    /// Tells one use from the next.
+    pub(super) fn last_use(&self) -> u64 {
+        self.idle_since.load(Ordering::Relaxed)
+    }
+
     /// Whether it has ever brought a request.
     pub(super) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
@@ -122,7 +131,7 @@ impl Connection {
 }
 
 impl Place {
-    pub(super) fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 

@@ -14,6 +14,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::connections::Place;
+use super::hostile::Hostile;
 use super::identity::Peer;
 use super::verifier::{SHOWN, explain};
 use crate::clock::Clock;
@@ -38,7 +39,7 @@ pub(super) struct Refused {
 pub(super) async fn handshake(
     socket: TcpStream,
     place: &Place,
-    config: Arc<ServerConfig>,
+    (config, hostile): (Arc<ServerConfig>, &Hostile),
     permits: &Semaphore,
     mut stop: Stop,
 ) -> Result<TlsStream<TcpStream>, Refused> {
@@ -46,20 +47,21 @@ pub(super) async fn handshake(
         let mut hello = LazyConfigAcceptor::new(Acceptor::default(), socket);
         let start = match (&mut hello).await {
             Ok(start) => start,
-            Err(error) => return Err((error, hello.take_io())),
+            Err(error) => return Err((explain(&error), hello.take_io())),
         };
+        let config = hostile.befall().await.map_err(|why| (why, None))?.unwrap_or(config);
         // Only a peer who has spoken takes a permit, so that silent ones leave all of them to
         // others. The semaphore is never closed.
         let _permit = permits.acquire().await;
         let shaken = start.into_stream(config).into_fallible().await;
-        shaken.map_err(|(error, socket)| (error, Some(socket)))
+        shaken.map_err(|(error, socket)| (explain(&error), Some(socket)))
     };
     let why = tokio::select! {
         shaken = timeout(HANDSHAKE_DEADLINE, deadline) => match shaken {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err((error, socket))) => {
+            Ok(Err((why, socket))) => {
                 let shown = SHOWN.with(|shown| shown.take());
-                return Err(Refused { shown, why: explain(&error), socket });
+                return Err(Refused { shown, why, socket });
             }
             Err(_) => over("a whole handshake within 10 s", "silence, or a slow peer"),
         },

@@ -23,7 +23,9 @@ use tokio::time::timeout;
 use tower::Service as _;
 
 use super::connections::{Connections, Place};
+use super::fate::{Doom, Endings, Fated, befall, doom};
 use super::handshake::{HANDSHAKE_DEADLINE, handshake, linger, note_accepted, note_refused};
+use super::hostile::Hostile;
 use super::identity::{Identify, Peer};
 use super::verifier::SHOWN;
 use crate::clock::Clock;
@@ -34,6 +36,8 @@ use crate::stop::Stop;
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// What is being answered when the sandbox stops gets this long.
 const DRAIN: Duration = Duration::from_secs(5);
+/// What is being answered when a connection is sent away gets this long.
+const GOAWAY_DRAIN: Duration = Duration::from_secs(60);
 /// A connection that is closed with nothing to answer gets this long to hear it, and to take the
 /// rest of the last answer.
 const FAREWELL: Duration = Duration::from_millis(250);
@@ -53,7 +57,13 @@ pub(crate) struct Limits {
 #[derive(Clone)]
 pub(crate) enum Door {
     Plain,
-    MutualTls { config: Arc<ServerConfig>, identify: Arc<Identify>, journal: Arc<Journal>, clock: Clock },
+    MutualTls {
+        config: Arc<ServerConfig>,
+        identify: Arc<Identify>,
+        journal: Arc<Journal>,
+        clock: Clock,
+        hostile: Arc<Hostile>,
+    },
 }
 
 /// A bound port and what is served on it.
@@ -128,8 +138,9 @@ impl Shared {
         let _ = socket.set_nodelay(true);
         match self.door.clone() {
             Door::Plain => self.serve(TokioIo::new(socket), place, None, false).await,
-            Door::MutualTls { config, identify, journal, clock } => {
-                let shaken = handshake(socket, &place, config, &self.handshakes, self.stop.clone());
+            Door::MutualTls { config, identify, journal, clock, hostile } => {
+                let shaken =
+                    handshake(socket, &place, (config, &hostile), &self.handshakes, self.stop.clone());
                 match SHOWN.scope(RefCell::new(None), shaken).await {
                     Ok(stream) => {
                         let (_, session) = stream.get_ref();
@@ -138,6 +149,7 @@ impl Shared {
                         let http2 = session.alpn_protocol() == Some(b"h2");
                         let tls = session.protocol_version();
                         note_accepted(&journal, &clock, &peer, tls, http2);
+                        let stream = Fated::new(stream, Arc::clone(place.connection()));
                         self.serve(TokioIo::new(stream), place, Some(Arc::new(peer)), http2).await;
                     }
                     Err(refused) => {
@@ -165,27 +177,47 @@ impl Shared {
                     request.extensions_mut().insert(Arc::clone(peer));
                 }
                 let answer = router.clone().call(request.map(Body::new));
+                let place = Arc::clone(&place);
                 async move {
-                    let answer = answer.await;
+                    let mut response = match answer.await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    };
+                    let endings = response.extensions_mut().remove::<Endings>();
+                    let left = match endings {
+                        None => Some(response),
+                        Some(endings) => befall(endings, response, place.connection()),
+                    };
                     drop(busy);
-                    answer
+                    left.ok_or(NoAnswer)
                 }
             }
         });
         let builder = builder(http2);
         let mut connection = pin!(builder.serve_connection(io, service));
         let mut stop = self.stop;
+        let mut patience = None;
         tokio::select! {
             // How a connection ends is the peer's affair; what was asked is in the journal.
             _ = connection.as_mut() => return,
             () = place.connection().close.notified() => {}
             () = silence(&place) => {}
             () = stop.told() => {}
+            doom = doom(place.connection()) => match doom {
+                Doom::Drop => return,
+                Doom::Goaway => patience = Some(GOAWAY_DRAIN),
+            },
         }
         connection.as_mut().graceful_shutdown();
-        let _ = timeout(if place.connection().is_idle() { FAREWELL } else { DRAIN }, connection).await;
+        let drain = if place.connection().is_idle() { FAREWELL } else { DRAIN };
+        let _ = timeout(patience.unwrap_or(drain), connection).await;
     }
 }
+
+/// No answer leaves: a fault has seen to that.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault lets no answer leave")]
+struct NoAnswer;
 
 /// Returns once it is clear that the peer asks nothing. Hyper sees to it in HTTP/1.1, but waits for
 /// the preface of HTTP/2 without an end.
@@ -234,7 +266,9 @@ mod tests {
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
         let journal = Arc::new(Journal::new());
         let clock = Clock::new(crate::ClockMode::Real);
-        let door = crate::simulator::door(&config, &journal, &clock).expect("certificates");
+        let faults =
+            crate::simulator::faults(&config, crate::chance::Chance::new(1), &journal).expect("cards");
+        let door = crate::simulator::door(&config, &journal, &clock, faults).expect("certificates");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(any, door, Router::new(), limits).await.expect("a port");
         let address = listener.address().expect("an address");

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 use super::verifier::Verifier;
+use crate::clock::Clock;
 
 /// Why a TLS configuration cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,11 +31,12 @@ pub enum TlsError {
     },
 }
 
-/// The server's configuration from PEM texts.
+/// The server's configuration from PEM texts. Client certificates begin and end by `dates`, if there is a clock.
 pub(crate) fn server_config(
     certificate: &str,
     key: &str,
     client_authority: &str,
+    dates: Option<&Clock>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(certificate, "server.certificate")?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
@@ -48,10 +50,15 @@ pub(crate) fn server_config(
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|fault| refused("TLS", fault.to_string()))?
-        .with_client_cert_verifier(Arc::new(Verifier { inner }))
+        .with_client_cert_verifier(Arc::new(Verifier { inner, dates: dates.cloned() }))
         .with_single_cert(chain, key)
         .map_err(|fault| refused("server.certificate and server.key", fault.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if dates.is_some() {
+        // Who comes back shows its certificate again: it may have ended meanwhile.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(Arc::new(config))
 }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -12,6 +13,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::identity::common_name;
+use crate::clock::Clock;
 use crate::journal::Why;
 
 tokio::task_local! {
@@ -24,6 +26,8 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) inner: Arc<dyn ClientCertVerifier>,
+    /// The clock by which certificates begin and end, if it is not the system's.
+    pub(super) dates: Option<Clock>,
 }
 
 impl ClientCertVerifier for Verifier {
@@ -43,6 +47,11 @@ impl ClientCertVerifier for Verifier {
         let name = common_name(&parsed).unwrap_or_default().to_owned();
         // Outside a handshake of ours nobody asks for the name.
         let _ = SHOWN.try_with(|shown| shown.replace(Some(name)));
+        let shown = |clock: &Clock| {
+            let since = u64::try_from(clock.now_ms()).unwrap_or_default();
+            UnixTime::since_unix_epoch(Duration::from_millis(since))
+        };
+        let now = self.dates.as_ref().map_or(now, shown);
         let verified = self.inner.verify_client_cert(leaf, others, now)?;
         match parsed.extended_key_usage() {
             Ok(Some(_)) => Ok(verified),

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use crate::chance::Stream;
-use crate::clock::Clock;
 use crate::domain::{
     Cause, Fingerprint, GatewayId, IssuerEvent, Month, Now, Pan, Refusal, Token, TokenId, TokenState, Update,
     uuid_text,
 };
+use crate::faults;
 use crate::journal::{Queued, Transition};
 
-use super::state::{Card, Scheduled, State};
+use super::agenda::Scheduled;
+use super::state::{Card, State};
 use super::tokens::new_pan;
 use super::{Asker, World};
 
@@ -45,22 +46,24 @@ impl World {
         self.happen(&mut state, Scheduled { token, event }, particulars, now)
     }
 
-    /// Does what was planned for `clock`'s present moment or before, in order.
-    pub(crate) fn fire_due(&self, clock: &Clock) {
-        let mut state = self.lock();
-        // What is put off while firing waits for a later call: this loop ends.
-        let now = clock.now();
-        while let Some((_, scheduled)) = state.take_scheduled(now.at) {
-            self.happen_or_put_off(&mut state, scheduled, now);
-        }
-    }
-
-    pub(super) fn happen_or_put_off(&self, state: &mut State, scheduled: Scheduled, now: Now) {
-        // Otherwise it is done, or the state forbids it by now, which changes nothing.
-        if let Err(Refusal::Full { .. }) = self.happen(state, scheduled, &Particulars::default(), now) {
-            state.schedule(now.at.after(PUT_OFF), scheduled);
-        }
+    /// Lets happen what is planned, and says what came of it.
+    pub(super) fn happen_or_put_off(
+        &self,
+        state: &mut State,
+        scheduled: Scheduled,
+        now: Now,
+    ) -> &'static str {
+        let outcome = match self.happen(state, scheduled, &Particulars::default(), now) {
+            Ok(_) => "done",
+            Err(Refusal::Full { .. }) => {
+                state.agenda.plan(now.at.after(PUT_OFF), scheduled);
+                "putOff"
+            }
+            // The state forbids it by now, which changes nothing.
+            Err(_) => "forbidden",
+        };
         self.moved.send_replace(());
+        outcome
     }
 
     fn happen(
@@ -160,9 +163,12 @@ impl World {
         cause: &Cause,
         now: Now,
     ) -> Option<u64> {
-        let State { tokens, outbox, counters, .. } = state;
+        let State { tokens, outbox, counters, agenda, .. } = state;
         let token = tokens.get_mut(&id)?;
+        let before = token.clone();
         let changed = token.apply(cause).ok()?;
+        agenda.forget(&before);
+        agenda.expect(token, now.at);
         counters.events += 1;
         let update = Update {
             id: self.setting.chance.uuid(Stream::Event, counters.events),
@@ -194,7 +200,13 @@ impl World {
         };
         let n = self.note(Asker { gateway: &token.gateway, correlation: None }, now.at, transition);
         if told {
-            outbox.push((token.gateway.clone(), token.merchant, id), update, now.at);
+            let (merchant, token_text) = (token.merchant.to_string(), id.to_string());
+            let queued =
+                faults::Queued { gateway: token.gateway.as_str(), merchant: &merchant, token: &token_text };
+            // Under the lock that the change is made under: one commit, whatever befalls the notification.
+            let struck = self.setting.faults.strike_notification(&queued, now.at);
+            let struck = struck.map(|struck| (struck.number, struck.act));
+            outbox.push((token.gateway.clone(), token.merchant, id), update, now.at, struck);
         }
         Some(n)
     }

@@ -1,4 +1,7 @@
 //! Notifications that are not yet delivered: one queue a token, so that their order is kept (C24).
+//!
+//! A fault may take a notification out of that order, when it is queued and never later: into a queue of its
+//! own (a *lane*), or aside until the fault is lifted.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::forged::Forgery;
 use crate::domain::{GatewayId, MerchantId, Moment, TokenId, Update};
+use crate::faults::{HoldOrder, Notice};
 
 /// One notification on its way.
 #[derive(Clone)]
@@ -23,7 +28,16 @@ pub(crate) struct Job {
     pub(crate) body: Option<Bytes>,
     /// Counts the resets before it.
     pub(crate) epoch: u64,
+    /// What is wrong with it on purpose: it is sent once.
+    pub(crate) forged: Option<Forgery>,
+    /// 0 in the token's own queue.
+    pub(crate) lane: u64,
+    /// A fault keeps it until then.
+    pub(crate) not_before: Moment,
 }
+
+/// A queue: a token and 0, or another number for a notification beside the token's order.
+type Lane = (TokenId, u64);
 
 /// How an attempt ended, for the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +50,14 @@ pub(crate) enum Settled {
 
 #[derive(Default)]
 pub(super) struct Outbox {
-    queues: HashMap<TokenId, VecDeque<Job>>,
+    queues: HashMap<Lane, VecDeque<Job>>,
     /// The head of each queue that is not being delivered, by gateway: one that cannot be reached
     /// holds up no other.
-    due: HashMap<GatewayId, BTreeSet<(Moment, u64, TokenId)>>,
+    due: HashMap<GatewayId, BTreeSet<(Moment, u64, Lane)>>,
+    /// Where the notification of a token waits for the next one, to go behind it.
+    aside: HashMap<TokenId, Lane>,
+    /// Those that wait for a fault to be lifted, by its number.
+    held: Vec<(u64, Job)>,
     len: usize,
     /// Jobs that were taken and are not settled.
     taken: usize,
@@ -52,14 +70,16 @@ impl Outbox {
         self.len
     }
 
+    /// Queues a notification as the fault that struck it says; its number comes with it.
     pub(super) fn push(
         &mut self,
         (gateway, merchant, token): (GatewayId, MerchantId, TokenId),
         update: Update,
         now: Moment,
+        struck: Option<(u64, Notice)>,
     ) {
         let job = Job {
-            gateway: gateway.clone(),
+            gateway,
             merchant,
             token,
             update: Arc::new(update),
@@ -67,13 +87,98 @@ impl Outbox {
             taken_at: now,
             body: None,
             epoch: self.epoch,
+            forged: None,
+            lane: 0,
+            not_before: now,
         };
-        let queue = self.queues.entry(token).or_default();
+        let before = self.take_aside(token);
+        match struck {
+            Some((_, Notice::Drop)) => {}
+            Some((fault, Notice::Hold(_))) => {
+                self.len += 1;
+                self.held.push((fault, job));
+            }
+            Some((_, Notice::Duplicate(more))) => {
+                for _ in 0..=more {
+                    self.enqueue(job.clone(), now);
+                }
+            }
+            Some((_, Notice::Delay(by))) => self.enqueue(Job { not_before: now.after(by), ..job }, now),
+            // Of two the second completes the swap of the first.
+            Some((_, Notice::Reorder(most))) if before.is_none() => {
+                let lane = self.new_lane();
+                self.aside.insert(token, (token, lane));
+                self.enqueue(Job { lane, not_before: now.after(most), ..job }, now);
+            }
+            Some((_, Notice::Reorder(_))) | None => self.enqueue(job, now),
+        }
+        if let Some(before) = before {
+            self.enqueue(Job { lane: 0, not_before: now, ..before }, now);
+        }
+    }
+
+    /// Queues a notification that is wrong on purpose, beside the token's order.
+    pub(super) fn push_forged(
+        &mut self,
+        (gateway, merchant, token): (GatewayId, MerchantId, TokenId),
+        update: Update,
+        (forged, now): (Forgery, Moment),
+    ) {
+        let lane = self.new_lane();
+        let job = Job {
+            gateway,
+            merchant,
+            token,
+            update: Arc::new(update),
+            attempt: 1,
+            taken_at: now,
+            body: None,
+            epoch: self.epoch,
+            forged: Some(forged),
+            lane,
+            not_before: now,
+        };
+        self.enqueue(job, now);
+    }
+
+    /// Lets go what the fault with this number holds.
+    pub(super) fn release(&mut self, fault: u64, order: HoldOrder, now: Moment) {
+        let (mut gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held).into_iter().partition(|(holder, _)| *holder == fault);
+        self.held = kept;
+        if order == HoldOrder::Reversed {
+            gone.reverse();
+        }
+        for (_, job) in gone {
+            self.len -= 1;
+            self.enqueue(Job { not_before: now, ..job }, now);
+        }
+    }
+
+    /// The notification of a token that waits for the next one, unless it is on its way by now.
+    fn take_aside(&mut self, token: TokenId) -> Option<Job> {
+        let lane = self.aside.remove(&token)?;
+        let job = self.queues.get(&lane)?.front()?;
+        let due = self.due.get_mut(&job.gateway)?;
+        let waits = due.iter().find(|(_, _, waiting)| *waiting == lane).copied()?;
+        due.remove(&waits);
+        self.len -= 1;
+        self.queues.remove(&lane)?.pop_front()
+    }
+
+    fn enqueue(&mut self, job: Job, now: Moment) {
+        let (at, gateway, lane) = (job.not_before.max(now), job.gateway.clone(), (job.token, job.lane));
+        let queue = self.queues.entry(lane).or_default();
         queue.push_back(job);
         self.len += 1;
         if queue.len() == 1 {
-            self.make_due(now, &gateway, token);
+            self.make_due(at, &gateway, lane);
         }
+    }
+
+    fn new_lane(&mut self) -> u64 {
+        self.order += 1;
+        self.order
     }
 
     pub(super) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
@@ -82,38 +187,54 @@ impl Outbox {
 
     /// The earliest moment after `now` at which anything is due.
     pub(super) fn next_after(&self, now: Moment) -> Option<Moment> {
-        let later = (now.after(Duration::from_millis(1)), 0, TokenId::from_number(0));
+        let later = (now.after(Duration::from_millis(1)), 0, (TokenId::from_number(0), 0));
         self.due.values().filter_map(|due| due.range(later..).next()).map(|(at, _, _)| *at).min()
     }
 
-    /// Nothing is being delivered, and nothing should be by now.
-    pub(super) fn is_calm(&self, now: Moment) -> bool {
-        let waits = |due: &BTreeSet<(Moment, u64, TokenId)>| due.first().is_none_or(|(at, _, _)| *at > now);
-        self.taken == 0 && self.due.values().all(waits)
+    /// Nothing that is due by now has still to be taken.
+    pub(super) fn is_taken(&self, now: Moment) -> bool {
+        self.due.values().all(|due| due.first().is_none_or(|(at, _, _)| *at > now))
+    }
+
+    /// So many are being delivered.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Nothing is being delivered, and what falls due first is for this gateway.
+    pub(super) fn is_turn_of(&self, gateway: &GatewayId) -> bool {
+        let firsts = self.due.iter().filter_map(|(gateway, due)| Some((*due.first()?, gateway)));
+        self.taken == 0 && firsts.min().is_some_and(|(_, first)| first == gateway)
     }
 
     pub(super) fn take_due(&mut self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
         let mut jobs = Vec::new();
         let Some(due) = self.due.get_mut(gateway) else { return jobs };
         while jobs.len() < most {
-            let Some(&(at, _, token)) = due.first() else { break };
+            let Some(&(at, _, lane)) = due.first() else { break };
             if at > now {
                 break;
             }
             due.pop_first();
-            let head = self.queues.get(&token).and_then(VecDeque::front);
+            let head = self.queues.get(&lane).and_then(VecDeque::front);
             jobs.extend(head.map(|head| Job { taken_at: now, ..head.clone() }));
         }
         self.taken += jobs.len();
         jobs
     }
 
+    /// No reset has forgotten it.
+    pub(super) fn is_of_now(&self, job: &Job) -> bool {
+        job.epoch == self.epoch
+    }
+
     /// Ends an attempt. `false` for a job taken before a reset: it has nothing left to settle.
     pub(super) fn settle(&mut self, job: &Job, settled: Settled) -> bool {
-        if job.epoch != self.epoch {
+        if !self.is_of_now(job) {
             return false;
         }
-        let Some(queue) = self.queues.get_mut(&job.token) else { return false };
+        let lane = (job.token, job.lane);
+        let Some(queue) = self.queues.get_mut(&lane) else { return false };
         self.taken -= 1;
         match settled {
             Settled::Again { at, body } => {
@@ -121,15 +242,16 @@ impl Outbox {
                     head.attempt += 1;
                     head.body = body;
                 }
-                self.make_due(at, &job.gateway, job.token);
+                self.make_due(at, &job.gateway, lane);
             }
             Settled::Over => {
                 queue.pop_front();
                 self.len -= 1;
-                if queue.is_empty() {
-                    self.queues.remove(&job.token);
-                } else {
-                    self.make_due(job.taken_at, &job.gateway, job.token);
+                match queue.front().map(|next| next.not_before.max(job.taken_at)) {
+                    Some(at) => self.make_due(at, &job.gateway, lane),
+                    None => {
+                        self.queues.remove(&lane);
+                    }
                 }
             }
         }
@@ -141,9 +263,9 @@ impl Outbox {
         Self { epoch: self.epoch + 1, ..Self::default() }
     }
 
-    fn make_due(&mut self, at: Moment, gateway: &GatewayId, token: TokenId) {
+    fn make_due(&mut self, at: Moment, gateway: &GatewayId, lane: Lane) {
         self.order += 1;
-        let due = (at, self.order, token);
+        let due = (at, self.order, lane);
         match self.due.get_mut(gateway) {
             Some(all) => all.insert(due),
             None => self.due.entry(gateway.clone()).or_default().insert(due),
@@ -152,89 +274,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{EventType, LastFour, Month, Pan, TokenState};
-
-    fn four() -> LastFour {
-        Pan::parse("4000000000000002").expect("a number").last_four()
-    }
-
-    fn update(sequence: u32) -> Update {
-        Update {
-            id: u128::from(sequence),
-            kind: EventType::TokenSuspended,
-            state: TokenState::Suspended,
-            card_last_four: four(),
-            card_expiry: Month::FIRST,
-            token_last_four: four(),
-            token_expiry: Month::FIRST,
-            sequence,
-            at: Moment::from_ms(0),
-            dpan: None,
-        }
-    }
-
-    fn gateway() -> GatewayId {
-        GatewayId::parse("MGW_000001").expect("an id")
-    }
-
-    fn outbox(tokens_of_updates: &[u128]) -> Outbox {
-        let mut outbox = Outbox::default();
-        for (sequence, token) in (1..).zip(tokens_of_updates) {
-            let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(*token));
-            outbox.push(whose, update(sequence), Moment::from_ms(0));
-        }
-        outbox
-    }
-
-    fn sequences(jobs: &[Job]) -> Vec<u32> {
-        jobs.iter().map(|job| job.update.sequence).collect()
-    }
-
-    const NOW: Moment = Moment::from_ms(0);
-
-    #[test]
-    fn a_tokens_next_notification_waits_for_the_one_before_it() {
-        let mut outbox = outbox(&[1, 1, 2]);
-        let first = outbox.take_due(&gateway(), NOW, 9);
-        assert_eq!(sequences(&first), [1, 3]);
-        assert!(outbox.take_due(&gateway(), NOW, 9).is_empty());
-        assert!(outbox.settle(&first[0], Settled::Over));
-        assert_eq!(sequences(&outbox.take_due(&gateway(), NOW, 9)), [2]);
-    }
-
-    #[test]
-    fn a_retry_comes_back_when_it_is_due_with_the_same_body() {
-        let mut outbox = outbox(&[1]);
-        let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
-        let at = Moment::from_ms(1000);
-        assert!(outbox.settle(&job, Settled::Again { at, body: Some(Bytes::from_static(b"{}")) }));
-        assert!(outbox.take_due(&gateway(), Moment::from_ms(999), 1).is_empty());
-        let again = outbox.take_due(&gateway(), at, 1).remove(0);
-        assert_eq!((again.attempt, again.body.as_deref()), (2, Some(&b"{}"[..])));
-    }
-
-    #[test]
-    fn a_job_from_before_a_reset_settles_nothing() {
-        let mut old = outbox(&[1]);
-        let job = old.take_due(&gateway(), NOW, 1).remove(0);
-        let mut new = old.emptied();
-        let whose = (job.gateway.clone(), job.merchant, job.token);
-        new.push(whose, update(7), NOW);
-        assert!(!new.settle(&job, Settled::Over));
-        assert_eq!(new.len(), 1);
-    }
-
-    #[test]
-    fn it_is_calm_once_what_is_due_was_taken_and_settled() {
-        let mut outbox = outbox(&[1]);
-        assert!(!outbox.is_calm(NOW), "due");
-        let job = outbox.take_due(&gateway(), NOW, 1).remove(0);
-        assert!(!outbox.is_calm(NOW), "on its way");
-        let at = Moment::from_ms(1000);
-        outbox.settle(&job, Settled::Again { at, body: None });
-        assert!(outbox.is_calm(NOW) && !outbox.is_calm(at));
-        assert_eq!((outbox.next_after(NOW), outbox.next_after(at)), (Some(at), None));
-    }
-}
+mod tests;

@@ -1,21 +1,79 @@
 //! How time passes here. On the real clock a task waits for what is planned; on the manual clock
-//! somebody moves it, one step for each moment at which something is to be done.
+//! somebody moves it, one stop for each moment at which something falls due. It goes on from a stop
+//! only when all is quiet there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 
-use super::World;
-use crate::clock::{Clock, ClockIsReal, rfc3339};
-use crate::domain::Moment;
-use crate::journal::Fact;
+use super::agenda::Due;
+use super::fired::{Fired, Log};
+use super::state::State;
+use super::{Wanted, World};
+use crate::clock::{Clock, ClockIsReal, LATEST, rfc3339};
+use crate::domain::{GatewayId, Moment, Now, Token};
+use crate::journal::{Expiry, Fact};
 use crate::stop::Stop;
 
-/// Before it moves, the manual clock waits so long, in real time, for what is being delivered.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// One advance makes at most so many stops; what is due beyond them waits for its end.
-const MOST_STOPS: usize = 10_000;
+/// Where nothing ends or begins for so long, in real time, something hangs: the clock stays where it is.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// All is to be quiet and silent at one stop within this real time.
+const LONGEST_REST: Duration = Duration::from_secs(120);
+/// One advance makes at most so many stops.
+const MOST_STOPS: usize = 100_000;
+
+/// How far the clock is moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    By(Duration),
+    To(Moment),
+    /// Not at all: what is due by now is awaited.
+    Quiet,
+    /// To the next moment at which anything falls due.
+    Next,
+    /// Until this falls due.
+    Event(Wanted),
+}
+
+/// Held by the one who moves the clock.
+pub(crate) struct Turn<'a> {
+    _held: MutexGuard<'a, ()>,
+}
+
+/// What an advance came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) now: Moment,
+    pub(crate) fired: Vec<Fired>,
+    /// So many more fell due than are listed.
+    pub(crate) left_out: u64,
+    /// The journal goes on after this number: after the last that is listed, or after all of it.
+    pub(crate) journal: u64,
+}
+
+/// Why the clock did not get where it should; it stays where it was when that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Halt {
+    #[error(transparent)]
+    Real(#[from] ClockIsReal),
+    #[error("to: expected a moment that has not passed; it is {} now", rfc3339(*.now))]
+    Past { now: Moment },
+    #[error("the time of the sandbox ends with the year 2099; it is {} now", rfc3339(*.now))]
+    End { now: Moment },
+    #[error(
+        "not quiet at {}: {deliveries} deliveries, {exchanges} exchanges are open; answer or end them, then \
+         advance again", rfc3339(*.now)
+    )]
+    NotQuiet { now: Moment, deliveries: usize, exchanges: usize },
+    #[error("not silent at {}: peers keep calling; ask for a shorter silence or end them", rfc3339(*.now))]
+    NotSilent { now: Moment },
+    #[error("nothing more falls due; it is {} now", rfc3339(*.now))]
+    NothingDue { now: Moment },
+    #[error("100000 stops were made and it is only {} now; advance again to go on", rfc3339(*.now))]
+    TooManyStops { now: Moment },
+}
 
 impl World {
     /// Does what is planned when its moment has come, until `stop` says so.
@@ -26,8 +84,8 @@ impl World {
             moved.mark_unchanged();
             self.fire_due(&clock);
             let wake = async {
-                match self.next_scheduled() {
-                    Some(due) => clock.sleep_until(due).await,
+                match self.next_planned() {
+                    Some(due) => clock.reaches(due).await,
                     None => std::future::pending().await,
                 }
             };
@@ -39,246 +97,215 @@ impl World {
         }
     }
 
-    /// Moves the manual clock and returns what it shows then. Events and deliveries that fall due on
-    /// the way happen on the way, each at its moment, and are over when this returns, unless a
-    /// receiver keeps them waiting too long.
-    pub(crate) async fn advance(&self, clock: &Clock, by: Duration) -> Result<Moment, ClockIsReal> {
-        if !clock.is_manual() {
-            return Err(ClockIsReal);
-        }
-        // One after the other: two at once would step over each other's stops.
-        let _turn = self.advancing.lock().await;
-        let until = clock.now().at.after(by);
-        let mut patient = self.calm(clock.now().at).await;
-        for _ in 0..MOST_STOPS {
-            let next = self.next_after(clock.now().at).filter(|next| *next < until);
-            let Some(next) = next else { break };
-            self.step(clock, next)?;
-            patient = patient && self.calm(next).await;
-        }
-        self.step(clock, until)?;
-        if patient {
-            self.calm(until).await;
-        }
-        Ok(until)
+    /// Whose turn it is to move the clock. One after the other: two at once would step over each other's
+    /// stops.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        Turn { _held: self.advancing.lock().await }
     }
 
+    /// Moves the manual clock. All that falls due on the way happens on the way, each at its moment and in
+    /// order, and is over when this returns. `silence` is how long, in real time, nothing may come from a
+    /// peer or go to one before a stop counts as quiet.
+    pub(crate) async fn advance(
+        &self,
+        _turn: &mut Turn<'_>,
+        clock: &Clock,
+        way: Way,
+        silence: Duration,
+    ) -> Result<Passed, Halt> {
+        if !clock.is_manual() {
+            return Err(ClockIsReal.into());
+        }
+        let now = clock.now().at;
+        let until = match way {
+            Way::By(by) => Some(now.after(by)),
+            Way::To(to) if to < now => return Err(Halt::Past { now }),
+            Way::To(to) => Some(to),
+            Way::Quiet | Way::Next | Way::Event(_) => None,
+        };
+        if until.is_some_and(|until| until > LATEST) {
+            return Err(Halt::End { now });
+        }
+        let wanted = match &way {
+            Way::Event(wanted) => Some(wanted.clone()),
+            _ => None,
+        };
+        self.lock().fired = Some(Log::awaiting(wanted));
+        let went = self.go(clock, &way, until, silence).await;
+        if went.is_err() {
+            // What could not be awaited must not wait for somebody to move the clock again.
+            while clock.let_go().is_some() {}
+        }
+        let log = self.lock().fired.take().unwrap_or_default();
+        went?;
+        let journal = log.read_on().unwrap_or_else(|| self.journal.last());
+        Ok(Passed { now: clock.now().at, left_out: log.left_out, fired: log.listed, journal })
+    }
+
+    async fn go(
+        &self,
+        clock: &Clock,
+        way: &Way,
+        until: Option<Moment>,
+        silence: Duration,
+    ) -> Result<(), Halt> {
+        self.rest(clock, silence).await?;
+        let found = || self.lock().fired.as_ref().is_some_and(|log| log.found);
+        if *way == Way::Quiet || found() {
+            return Ok(());
+        }
+        for _ in 0..MOST_STOPS {
+            let next = self.next_after(clock);
+            let stop = match (next, until) {
+                (Some(next), Some(until)) => next.min(until),
+                (None, Some(until)) => until,
+                (Some(next), None) if next <= LATEST => next,
+                (_, None) => return Err(Halt::NothingDue { now: clock.now().at }),
+            };
+            self.step(clock, stop)?;
+            self.rest(clock, silence).await?;
+            if until == Some(stop) || *way == Way::Next || found() {
+                return Ok(());
+            }
+        }
+        Err(Halt::TooManyStops { now: clock.now().at })
+    }
+
+    /// Moves the clock and does what is planned for then, in one: nobody else comes in between.
     fn step(&self, clock: &Clock, to: Moment) -> Result<(), ClockIsReal> {
-        // Before anybody is woken, so that it stands before whatever happens at that moment.
+        let mut state = self.lock();
         self.journal.record(to, None, None, &Fact::Clock { now: rfc3339(to) });
         clock.advance_to(to)?;
-        // Also a task's business, but here it is done when this returns.
-        self.fire_due(clock);
+        self.fire(&mut state, clock.now());
         Ok(())
     }
 
-    /// Waits until nothing is being delivered and nothing is due. `false` if that takes too long.
-    async fn calm(&self, now: Moment) -> bool {
-        let mut moved = self.moved();
-        let calm = async {
-            while !self.lock().outbox.is_calm(now) {
-                if moved.changed().await.is_err() {
-                    return;
-                }
+    /// Returns once all is quiet and nobody waits for this moment any more.
+    async fn rest(&self, clock: &Clock, silence: Duration) -> Result<(), Halt> {
+        loop {
+            let quiet = timeout(LONGEST_REST, self.quiet(clock, silence)).await;
+            quiet.unwrap_or_else(|_| Err(self.not_quiet(clock)))?;
+            let Some((at, who)) = clock.let_go() else { return Ok(()) };
+            let fired = Fired::answer(at, who, self.journal.last());
+            if let Some(log) = &mut self.lock().fired {
+                log.add(fired);
             }
-        };
-        timeout(PATIENCE, calm).await.is_ok()
+        }
     }
 
-    /// The earliest moment after `now` at which anything is to be done.
-    fn next_after(&self, now: Moment) -> Option<Moment> {
+    /// Waits until nothing is open and nothing is due, and all was silent for a while.
+    async fn quiet(&self, clock: &Clock, silence: Duration) -> Result<(), Halt> {
+        let (mut moved, Some(mut traffic)) = (self.moved(), clock.traffic()) else {
+            return Err(ClockIsReal.into());
+        };
+        loop {
+            moved.mark_unchanged();
+            traffic.mark_unchanged();
+            self.fire_due(clock);
+            let quiet = self.is_quiet(clock);
+            let left = match quiet {
+                true => silence.saturating_sub(clock.silent_for()),
+                false => PATIENCE,
+            };
+            if left.is_zero() {
+                return Ok(());
+            }
+            let change = async {
+                tokio::select! {
+                    _ = moved.changed() => {}
+                    _ = traffic.changed() => {}
+                }
+            };
+            if timeout(left, change).await.is_err() && !quiet {
+                return Err(self.not_quiet(clock));
+            }
+        }
+    }
+
+    fn is_quiet(&self, clock: &Clock) -> bool {
         let state = self.lock();
-        let planned = state.next_scheduled().filter(|at| *at > now);
-        planned.into_iter().chain(state.outbox.next_after(now)).min()
+        state.outbox.is_taken(clock.now().at) && clock.busy(state.outbox.taken()) == 0
+    }
+
+    fn not_quiet(&self, clock: &Clock) -> Halt {
+        if self.is_quiet(clock) {
+            return Halt::NotSilent { now: clock.now().at };
+        }
+        let deliveries = self.lock().outbox.taken();
+        Halt::NotQuiet { now: clock.now().at, deliveries, exchanges: clock.busy(0) }
+    }
+
+    /// The earliest moment to come at which anything falls due.
+    fn next_after(&self, clock: &Clock) -> Option<Moment> {
+        let now = clock.now().at;
+        let state = self.lock();
+        let planned = self.planned(&state).filter(|at| *at > now);
+        planned.into_iter().chain(state.outbox.next_after(now)).chain(clock.next_wait()).min()
+    }
+
+    /// Does what is planned for `clock`'s present moment or before, in order.
+    pub(crate) fn fire_due(&self, clock: &Clock) {
+        let mut state = self.lock();
+        self.fire(&mut state, clock.now());
+    }
+
+    fn fire(&self, state: &mut State, now: Now) {
+        // What is put off while firing waits for a later call: this loop ends.
+        while let Some((at, due)) = self.take_planned(state, now.at) {
+            let fired = match due {
+                Due::Event(scheduled) => {
+                    let whose = state.tokens.get(&scheduled.token).map(|token| token.gateway.clone());
+                    let outcome = self.happen_or_put_off(state, scheduled, now);
+                    let fired = Fired::new(at, "event", self.journal.last());
+                    let fired = fired.what(scheduled.event.as_str(), Some(outcome));
+                    whose.map(|gateway| fired.of(&gateway, Some(scheduled.token)))
+                }
+                Due::AccessToken(gateway, correlation) => {
+                    Some(self.ended(at, "accessToken", &gateway, Some(&correlation)))
+                }
+                Due::ReceiverToken(gateway) => Some(self.ended(at, "receiverToken", &gateway, None)),
+                Due::FaultEnd(n) => Some(Fired::new(at, "expiry", n).what("fault", None)),
+                Due::Card(id) => state.tokens.get(&id).map(|token| self.expired(at, "card", token)),
+                Due::Token(id) => state.tokens.get(&id).map(|token| self.expired(at, "token", token)),
+            };
+            if let (Some(log), Some(fired)) = (&mut state.fired, fired) {
+                log.add(fired);
+            }
+        }
+    }
+
+    /// The first of what is planned for `now` or before; at one moment the ends of faults come first.
+    fn take_planned(&self, state: &mut State, now: Moment) -> Option<(Moment, Due)> {
+        let first = self.planned(state).filter(|first| *first <= now)?;
+        match self.setting.faults.end_one(first) {
+            Some((at, n)) => Some((at, Due::FaultEnd(n))),
+            None => state.agenda.take(now),
+        }
+    }
+
+    fn ended(&self, at: Moment, what: &'static str, gateway: &GatewayId, correlation: Option<&str>) -> Fired {
+        let fact = Fact::Expiry(Expiry { what, ..Expiry::default() });
+        let n = self.journal.record(at, Some(gateway.as_str()), correlation, &fact);
+        Fired::new(at, "expiry", n).what(what, None).of(gateway, None).under(correlation)
+    }
+
+    /// A fact alone: no state of C21 is one of being expired, and nothing of what is documented follows.
+    fn expired(&self, at: Moment, what: &'static str, token: &Token) -> Fired {
+        let (month, digits) = match what {
+            "card" => (token.card_expiry, token.card_last_four),
+            _ => (token.token_expiry, token.token_last_four()),
+        };
+        let fact = Fact::Expiry(Expiry {
+            what,
+            merchant_id: Some(token.merchant.to_string()),
+            token_id: Some(token.id.to_string()),
+            expiry_date: Some(month.mmyy()),
+            last_digits: Some(digits.as_str().to_owned()),
+        });
+        let n = self.journal.record(at, Some(token.gateway.as_str()), None, &fact);
+        Fired::new(at, "expiry", n).what(what, None).of(&token.gateway, Some(token.id))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use tokio::time::timeout;
-
-    use super::*;
-    use crate::chance::Chance;
-    use crate::clock::ClockMode;
-    use crate::domain::{Behaviour, GatewayId, IssuerEvent, Month, Pan, Token};
-    use crate::journal::{Body, Delivery, Journal};
-    use crate::world::{Asker, Limits, PresentedCard, Setting, Settled};
-
-    const START: Moment = Moment::from_ms(1_776_852_000_000);
-    const SOON: &str = "4000000000000010";
-
-    fn gateway() -> GatewayId {
-        GatewayId::parse("MGW_000001").expect("an id")
-    }
-
-    fn manual() -> Clock {
-        Clock::new(ClockMode::Manual { start_ms: START.as_ms() })
-    }
-
-    /// A world whose issuer suspends the token of a card so many seconds after it was made.
-    fn world(seconds: u32, receivers: Vec<GatewayId>) -> (Arc<World>, Arc<Journal>) {
-        let soon = Behaviour::Soon { seconds, event: IssuerEvent::TokenSuspend };
-        let setting = Setting {
-            chance: Chance::new(1),
-            cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
-            receivers,
-            limits: Limits::default(),
-        };
-        let journal = Arc::new(Journal::new());
-        (Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness")), journal)
-    }
-
-    fn token(world: &World, clock: &Clock) -> Token {
-        let asker = Asker { gateway: &gateway(), correlation: None };
-        let (merchant, _) = world.create_merchant(asker, "Shop", clock.now()).expect("room");
-        let expiry = Month::from_mmyy("1239").expect("a month");
-        let card = PresentedCard { pan: Pan::parse(SOON).expect("a number"), expiry };
-        world.create_token(asker, merchant, &card, clock.now()).expect("approved")
-    }
-
-    async fn suspended(journal: &Journal) -> String {
-        let wanted = async {
-            for n in 1.. {
-                let text = String::from_utf8(journal.page(0)).expect("text");
-                if text.contains("\"cause\":\"token.suspend\"") {
-                    return text;
-                }
-                journal.wait_beyond(n).await;
-            }
-            String::new()
-        };
-        timeout(Duration::from_secs(10), wanted).await.expect("the planned event happens")
-    }
-
-    /// Settles what is due as a receiver would that is down for the first attempts.
-    async fn deliver(world: Arc<World>, clock: Clock, failures: u32) {
-        let mut moved = world.moved();
-        loop {
-            moved.mark_unchanged();
-            for job in world.take_due(&gateway(), clock.now().at, 1) {
-                let at = job.taken_at.after(Duration::from_secs(10));
-                let settled = match job.attempt > failures {
-                    true => Settled::Over,
-                    false => Settled::Again { at, body: None },
-                };
-                let delivery =
-                    Delivery { attempt: job.attempt, request: Body::of(b""), ..Delivery::default() };
-                world.settle(&job, settled, "", delivery);
-            }
-            let due = world.next_due(&gateway());
-            tokio::select! {
-                () = async { match due {
-                    Some(due) => clock.sleep_until(due).await,
-                    None => std::future::pending().await,
-                } } => {}
-                _ = moved.changed() => {}
-            }
-        }
-    }
-
-    fn kinds_and_moments(journal: &Journal) -> Vec<(String, i64)> {
-        let text = String::from_utf8(journal.page(0)).expect("text");
-        let lines = text.lines().map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            let at: jiff::Timestamp = line["at"].as_str().expect("a moment").parse().expect("RFC 3339");
-            (line["kind"].as_str().expect("a kind").to_owned(), at.as_millisecond() - START.as_ms())
-        });
-        lines.collect()
-    }
-
-    #[tokio::test]
-    async fn on_the_real_clock_a_planned_event_happens_by_itself_without_any_receiver() {
-        let clock = Clock::new(ClockMode::Real);
-        let (world, journal) = world(0, Vec::new());
-        let (_stop, stopped) = Stop::pair();
-        // It sleeps already when the event is planned.
-        let mut schedule = tokio::spawn(Arc::clone(&world).keep_schedule(clock.clone(), stopped));
-        tokio::select! {
-            biased;
-            _ = &mut schedule => panic!("it ends on stop alone"),
-            () = tokio::task::yield_now() => {}
-        }
-        token(&world, &clock);
-        suspended(&journal).await;
-    }
-
-    #[tokio::test]
-    async fn on_the_manual_clock_a_planned_event_happens_when_the_clock_gets_there() {
-        let clock = manual();
-        let (world, journal) = world(5, Vec::new());
-        let (stop, stopped) = Stop::pair();
-        let schedule = tokio::spawn(Arc::clone(&world).keep_schedule(clock.clone(), stopped));
-        token(&world, &clock);
-        clock.advance_to(START.after(Duration::from_millis(4_999))).expect("manual");
-        world.fire_due(&clock);
-        assert_eq!(world.next_scheduled(), Some(START.after(Duration::from_secs(5))));
-        clock.advance_to(START.after(Duration::from_secs(5))).expect("manual");
-        suspended(&journal).await;
-        stop.send_replace(true);
-        timeout(Duration::from_secs(10), schedule).await.expect("it stops").expect("without a panic");
-    }
-
-    #[test]
-    fn a_planned_event_is_not_the_business_of_who_delivers() {
-        let (world, _) = world(5, vec![gateway()]);
-        token(&world, &manual());
-        assert_eq!(world.next_due(&gateway()), None);
-    }
-
-    #[tokio::test]
-    async fn what_falls_due_on_the_way_happens_on_the_way_at_its_moment() {
-        let clock = manual();
-        let (world, journal) = world(5, vec![gateway()]);
-        tokio::spawn(deliver(Arc::clone(&world), clock.clone(), 2));
-        token(&world, &clock);
-        let now = world.advance(&clock, Duration::from_secs(3600)).await.expect("manual");
-        assert_eq!((now, clock.now().at), (START.after(Duration::from_secs(3600)), now));
-        let wanted = [
-            ("transition", 0),
-            ("transition", 0),
-            ("clock", 5_000),
-            ("transition", 5_000),
-            ("delivery", 5_000),
-            ("clock", 15_000),
-            ("delivery", 15_000),
-            ("clock", 25_000),
-            ("delivery", 25_000),
-            ("clock", 3_600_000),
-        ];
-        let found = kinds_and_moments(&journal);
-        let found: Vec<(&str, i64)> = found.iter().map(|(kind, at)| (kind.as_str(), *at)).collect();
-        assert_eq!(found, wanted);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_receiver_that_hangs_holds_the_clock_up_for_a_moment_only() {
-        let clock = manual();
-        let (world, _) = world(5, vec![gateway()]);
-        token(&world, &clock);
-        token(&world, &clock);
-        let before = tokio::time::Instant::now();
-        // Nobody delivers anything.
-        world.advance(&clock, Duration::from_secs(60)).await.expect("manual");
-        assert_eq!((clock.now().at, before.elapsed()), (START.after(Duration::from_secs(60)), PATIENCE));
-    }
-
-    #[tokio::test]
-    async fn ten_years_of_endless_retries_come_to_an_end() {
-        let clock = manual();
-        let (world, _) = world(5, vec![gateway()]);
-        tokio::spawn(deliver(Arc::clone(&world), clock.clone(), u32::MAX));
-        token(&world, &clock);
-        let ten_years = Duration::from_secs(10 * 365 * 24 * 3600);
-        world.advance(&clock, ten_years).await.expect("manual");
-        assert_eq!(clock.now().at, START.after(ten_years));
-    }
-
-    #[tokio::test]
-    async fn the_real_clock_is_not_moved_and_nobody_waits_for_it() {
-        let (world, journal) = world(5, Vec::new());
-        let moved = world.advance(&Clock::new(ClockMode::Real), Duration::from_secs(1)).await;
-        assert_eq!((moved, journal.last()), (Err(ClockIsReal), 0));
-    }
-}
+mod tests;

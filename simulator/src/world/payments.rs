@@ -6,7 +6,7 @@ use crate::chance::Stream;
 use crate::domain::{MerchantId, Moment, Month, Now, Refusal, TokenId};
 use crate::journal::Transition;
 
-use super::state::Scheduled;
+use super::agenda::Scheduled;
 use super::{Asker, World};
 
 /// A cryptogram may be used for so long (our choice; they are short-lived [S18]).

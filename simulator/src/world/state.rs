@@ -1,14 +1,14 @@
 //! What is held, and how it is found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
-use crate::domain::{
-    Fingerprint, GatewayId, IssuerEvent, MerchantId, Moment, Month, Pan, Refusal, Token, TokenId,
-};
+use crate::domain::{Fingerprint, GatewayId, MerchantId, Moment, Month, Pan, Refusal, Token, TokenId};
 
 use super::Limits;
+use super::agenda::Agenda;
+use super::fired::Log;
 use super::outbox::Outbox;
 
 /// At most so many merchants and so many tokens are shown by a view.
@@ -37,13 +37,6 @@ pub(super) struct Card {
     pub(super) tokens: Vec<TokenId>,
 }
 
-/// A doing of the issuer that is still to come.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scheduled {
-    pub(super) token: TokenId,
-    pub(super) event: IssuerEvent,
-}
-
 /// How many of each thing were ever made; seeded draws are numbered by it.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -54,7 +47,6 @@ pub(super) struct Counters {
     pub(super) pans: u64,
     pub(super) transactions: u64,
     pub(super) events: u64,
-    scheduled: u64,
 }
 
 #[derive(Default)]
@@ -68,7 +60,9 @@ pub(super) struct State {
     /// Answers 503 still to give, by card and merchant.
     pub(super) unavailable: HashMap<(Fingerprint, MerchantId), u32>,
     pub(super) outbox: Outbox,
-    scheduled: BTreeMap<(Moment, u64), Scheduled>,
+    pub(super) agenda: Agenda,
+    /// What fell due since somebody began to move the clock.
+    pub(super) fired: Option<Log>,
     pub(super) counters: Counters,
 }
 
@@ -90,7 +84,8 @@ impl State {
         }
     }
 
-    pub(super) fn add_token(&mut self, token: Token) {
+    pub(super) fn add_token(&mut self, token: Token, now: Moment) {
+        self.agenda.expect(&token, now);
         if self.first_tokens.len() < SHOWN {
             self.first_tokens.push(token.id);
         }
@@ -129,30 +124,9 @@ impl State {
         }
     }
 
-    pub(super) fn schedule(&mut self, at: Moment, scheduled: Scheduled) {
-        self.counters.scheduled += 1;
-        self.scheduled.insert((at, self.counters.scheduled), scheduled);
-    }
-
-    pub(super) fn take_scheduled(&mut self, now: Moment) -> Option<(Moment, Scheduled)> {
-        let (&(at, number), _) = self.scheduled.first_key_value()?;
-        if at > now {
-            return None;
-        }
-        self.scheduled.remove(&(at, number)).map(|scheduled| (at, scheduled))
-    }
-
-    pub(super) fn next_scheduled(&self) -> Option<Moment> {
-        self.scheduled.first_key_value().map(|((at, _), _)| *at)
-    }
-
-    pub(super) fn scheduled_count(&self) -> usize {
-        self.scheduled.len()
-    }
-
     /// Forgets everything but the counters: no identifier that was given out comes back.
     pub(super) fn reset(&mut self) {
         let (outbox, counters) = (self.outbox.emptied(), mem::take(&mut self.counters));
-        *self = Self { outbox, counters, ..Self::default() };
+        *self = Self { outbox, counters, fired: self.fired.take(), ..Self::default() };
     }
 }

@@ -13,6 +13,7 @@ use proptest::test_runner::{TestError, TestRunner};
 use super::*;
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{IssuerEvent, Month, Token, TokenId};
+use crate::faults::Known;
 use model::{Model, Told};
 use scenario::{Scenario, Step};
 
@@ -52,13 +53,16 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Ch
 impl Run {
     fn new(model: Model) -> Self {
         let soon = Behaviour::Soon { seconds: SOON_SECONDS, event: IssuerEvent::TokenSuspend };
+        let journal = Arc::new(Journal::new());
         let setting = Setting {
             chance: Chance::new(1),
             cards: HashMap::from([(pan(SOON), soon), (pan(DECLINED), Behaviour::Decline)]),
             receivers: vec![gateway(0), gateway(1)],
             limits: Limits::default(),
+            in_turn: false,
+            faults: Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal)),
         };
-        let world = World::new(setting, Arc::new(Journal::new())).expect("randomness");
+        let world = World::new(setting, journal).expect("randomness");
         let clock = Clock::new(ClockMode::Manual { start_ms: 1_776_852_000_000 });
         let merchant = |n| {
             let asker = Asker { gateway: &gateway(n), correlation: None };

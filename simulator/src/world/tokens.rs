@@ -9,7 +9,8 @@ use crate::domain::{
 };
 use crate::journal::Transition;
 
-use super::state::{Card, PresentedCard, Scheduled, State};
+use super::agenda::Scheduled;
+use super::state::{Card, PresentedCard, State};
 use super::{Asker, World};
 
 /// A new token lives for so many months beyond the present one (our choice).
@@ -58,12 +59,13 @@ impl World {
         if let Behaviour::AfterFirstUse { event } = behaviour {
             token.first_use = Some(event);
         }
-        state.add_token(token.clone());
+        let next = state.agenda.next();
+        state.add_token(token.clone(), now.at);
         if let Behaviour::Soon { seconds, event } = behaviour {
             let at = now.at.after(Duration::from_secs(seconds.into()));
-            state.schedule(at, Scheduled { token: token.id, event });
-            self.moved.send_replace(());
+            state.agenda.plan(at, Scheduled { token: token.id, event });
         }
+        self.tell_if_sooner(&state, next);
         let made = Transition {
             cause: "token.created",
             merchant_id: merchant.to_string(),
@@ -97,8 +99,10 @@ impl World {
     ) -> Result<(), Refusal> {
         let mut state = self.lock();
         let token = state.live_token(asker.gateway, merchant, id)?;
+        let before = token.clone();
         let from = token.state;
         token.state = TokenState::Deleted;
+        state.agenda.forget(&before);
         let gone = Transition {
             cause: "token.deletedByGateway",
             merchant_id: merchant.to_string(),

@@ -67,7 +67,7 @@ impl World {
             |(gateway, merchants): (GatewayId, _)| GatewayView { gateway: gateway.to_string(), merchants };
         View {
             outbox: state.outbox.len(),
-            planned: state.scheduled_count(),
+            planned: state.agenda.events(),
             truncated: state.tokens.len() > state.first_tokens.len()
                 || state.merchant_count() > state.first_merchants.len(),
             gateways: gateways.into_iter().map(gateway).collect(),

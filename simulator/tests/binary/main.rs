@@ -5,6 +5,8 @@ mod exec;
 mod hand_run;
 mod receiver;
 mod reports;
+mod scenario;
+mod scenario_run;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -130,7 +132,9 @@ fn a_bad_command_line_is_a_usage_error_that_names_the_option() {
     for (arguments, named) in [
         (&["serve", "--api", "nowhere"][..], "--api"),
         (&["serve", "--seed", "-1"], "--seed"),
-        (&["serve", "--clock", "fast"], "--clock"),
+        (&["serve", "--clock", "fast"], "2026-04-22T10:00:00Z"),
+        (&["serve", "--clock", "1999-04-22T10:00:00Z"], "2000 to 2099"),
+        (&["serve", "--auth-clock", "real"], "sandbox or system"),
         (&["serve", "--receiver", "http://127.0.0.1:8445"], "https"),
         (&["serve", "--config", "missing.yaml"], "missing.yaml"),
         (&["serve", "--admin", "0.0.0.0:0"], "--admin-token-file"),
@@ -220,10 +224,19 @@ async fn the_first_run_makes_its_folder_says_where_it_is_and_ends_in_order_when_
 #[tokio::test]
 async fn what_jose_prints_is_what_the_sandbox_takes_on_either_clock() {
     let folder = made();
-    for clock in ["real", "manual"] {
-        let serving = Serving::start(folder.path(), &["--clock", clock]);
+    for (clock, auth) in
+        [("real", "system"), ("manual", "system"), ("manual", "sandbox"), ("2031-04-22T10:00:00Z", "sandbox")]
+    {
+        let serving = Serving::start(folder.path(), &["--clock", clock, "--auth-clock", auth]);
         let admin = serving.address("admin");
-        if clock == "manual" {
+        let info: Value =
+            reqwest::get(format!("{admin}/info")).await.expect("an answer").json().await.expect("JSON");
+        let kind = if clock == "real" { "real" } else { "manual" };
+        assert_eq!((&info["clock"], &info["authClock"]), (&json!(kind), &json!(auth)));
+        if clock.starts_with("20") {
+            assert_eq!(info["now"], "2031-04-22T10:00:00.000Z");
+        }
+        if clock != "real" {
             let advance = reqwest::Client::new().post(format!("{admin}/clock/advance"));
             let advance = advance.header("content-type", "application/json").body(r#"{"by":"90d"}"#);
             assert_eq!(advance.send().await.expect("an answer").status(), 200);

@@ -157,6 +157,7 @@ fn is_a_domain_module(name: &str) -> bool {
 #[test]
 fn modules_of_the_simulator_look_only_where_they_may() {
     let forbidden: &[(&str, &[&str])] = &[
+        ("faults", &["http", "notify", "world", "auth", "tls", "cli", "simulator"]),
         ("notify", &["http", "auth", "tls", "cli", "simulator"]),
         ("world", &["http", "notify", "auth", "tls", "cli", "simulator", "config"]),
         ("jose", &["http", "notify", "world", "auth", "tls", "cli", "simulator", "config", "clock"]),

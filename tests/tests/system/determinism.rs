@@ -29,7 +29,7 @@ async fn journal_of(seed: u64) -> String {
 }
 
 /// Without what must differ: the hash and size of bodies that hold ciphertexts, signatures or bearers.
-fn masked(entries: &[Value]) -> String {
+pub(crate) fn masked(entries: &[Value]) -> String {
     let mut text = String::new();
     for entry in entries {
         let mut entry = entry.clone();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use d1_simulator::{ClockMode, Config, Running, Simulator};
+use d1_simulator::{AuthClock, ClockMode, Config, Running, Simulator};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -29,6 +29,7 @@ async fn sandbox(max_connections: usize) -> (Arc<Folder>, Running, Peer) {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     (config.api, config.admin, config.max_connections) = (free, free, max_connections);
     config.clock = ClockMode::Manual { start_ms: START_MS };
+    config.auth_clock = AuthClock::Sandbox;
     let running = Simulator::start(config).await.expect("a running sandbox");
     let peer = Peer { address: running.api_address(), tls: tls(&folder) };
     (folder, running, peer)

@@ -4,10 +4,14 @@
 
 mod arrows;
 mod cards;
+mod clock;
 mod delivery;
 mod determinism;
 mod error_rules;
+mod fault_events;
+mod faults;
 mod flow;
+mod hostile;
 mod lifecycle;
 mod limits;
 mod model;
@@ -20,5 +24,6 @@ mod renames;
 mod reports;
 mod rogue;
 mod secrets;
+mod steps;
 mod suite;
 mod tls;

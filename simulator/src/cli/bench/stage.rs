@@ -20,9 +20,10 @@ use super::super::exit::Failure;
 use super::super::folder::{CONFIG, SandboxFolder, read_config};
 use super::super::jose::{assertion, sealed_card};
 use super::load::{Call, Target, repeat, send};
+use crate::chance::Chance;
 use crate::clock::{Clock, ClockMode};
 use crate::journal::Journal;
-use crate::simulator::{HANDSHAKES, Running, Simulator, door};
+use crate::simulator::{HANDSHAKES, Running, Simulator, door, faults};
 use crate::stop::Stop;
 use crate::tls::{Limits, Listener};
 
@@ -140,7 +141,9 @@ impl Caller {
 
 async fn bare_server(folder: &SandboxFolder) -> Result<(SocketAddr, watch::Sender<bool>), Failure> {
     let journal = Arc::new(Journal::new());
-    let door = door(&folder.config, &journal, &Clock::new(ClockMode::Real)).map_err(Failure::usage)?;
+    let clock = Clock::new(ClockMode::Real);
+    let faults = faults(&folder.config, Chance::new(0), &journal).map_err(Failure::internal)?;
+    let door = door(&folder.config, &journal, &clock, faults).map_err(Failure::usage)?;
     let router = Router::new().route("/hello", get(async || "hello"));
     let limits = Limits { connections: 20_000, handshakes: HANDSHAKES };
     let listener = Listener::bind(ANY.into(), door, router, limits).await.map_err(Failure::resource)?;

@@ -72,7 +72,7 @@ pub fn own_d1_props(folder: &Path) -> Result<D1Props, Fault> {
 pub fn broken_receiver_props(folder: &Path) -> Result<ReceiverProps, Fault> {
     let text = |name: &str| file(folder, name);
     let callers = text("ca/thales-client-ca.pem")?;
-    let tls = server_config(&text("receiver/server.pem")?, &text("receiver/server.key")?, &callers)?;
+    let tls = server_config(&text("receiver/server.pem")?, &text("receiver/server.key")?, &callers, None)?;
     let mut tls = (*tls).clone();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let D1Props { gateway_id, key, credentials, .. } = own_d1_props(folder)?;

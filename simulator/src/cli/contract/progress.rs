@@ -53,7 +53,7 @@ impl<T: Clone> Progress<T> {
 }
 
 /// Does a piece of work, or gives it up when the process is asked to end.
-pub(super) async fn unless_interrupted<T>(
+pub(in crate::cli) async fn unless_interrupted<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;

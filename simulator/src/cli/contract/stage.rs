@@ -41,7 +41,7 @@ fn tls(folder: &Path) -> Result<StageTls, Box<dyn Error + Send + Sync>> {
     let text = |name: &str| file(folder, name);
     let callers = text("ca/thales-ca.pem")?;
     let config = |certificate: &str, key: &str, callers: &str| {
-        let mut config = (*server_config(certificate, key, callers)?).clone();
+        let mut config = (*server_config(certificate, key, callers, None)?).clone();
         // Scripts are literal HTTP/1.1.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok::<_, Box<dyn Error + Send + Sync>>(Arc::new(config))

@@ -1,5 +1,6 @@
 //! What does not change while a sandbox runs.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
@@ -12,10 +13,12 @@ use crate::config::Config;
 pub(crate) struct Facts {
     version: &'static str,
     seed: u64,
+    auth_clock: &'static str,
     api: String,
     environment: &'static str,
     base_path: String,
     gateways: Vec<String>,
+    receivers: BTreeMap<String, String>,
     config: String,
 }
 
@@ -24,10 +27,19 @@ impl Facts {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             seed,
+            auth_clock: config.auth_clock.as_str(),
             api: String::new(),
             environment: config.environment,
             base_path: config.base_path.clone(),
             gateways: config.gateway_ids().map(String::from).collect(),
+            receivers: config
+                .gateways
+                .iter()
+                .filter_map(|gateway| {
+                    let url = gateway.receiver.as_ref()?.url.as_str().trim_end_matches('/');
+                    Some((gateway.id.to_string(), url.to_owned()))
+                })
+                .collect(),
             config: config.source.display().to_string(),
         }
     }

@@ -12,20 +12,20 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::Admin;
-use super::wire::{Advance, NewEvent, Nothing};
-use crate::clock::{ClockIsReal, rfc3339};
+use super::wire::{NewEvent, NewForgery, Nothing};
+use crate::clock::rfc3339;
 use crate::domain::Refusal;
 use crate::http::answer::{answer, empty};
 use crate::http::intake::Intake;
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, Wire, decode};
 
-/// The longest wait for a journal entry, in milliseconds.
-const LONGEST_WAIT: u64 = 60_000;
+/// The longest wait for a journal entry, or for who waits for the clock, in milliseconds.
+pub(super) const LONGEST_WAIT: u64 = 60_000;
 
 /// A closed JSON body on the admin port; a refusal says what was expected, since there is no
 /// journal entry to look it up in.
-pub(super) struct Steer<T>(T);
+pub(super) struct Steer<T>(pub(super) T);
 
 impl<T: Wire> FromRequest<Arc<Admin>> for Steer<T> {
     type Rejection = Problem;
@@ -103,25 +103,20 @@ pub(super) async fn event(
     }
     let token = new.token.ok_or(Problem::not_found("tokenId: no such token of this gateway"))?;
     let happened = app.world.issuer_event(&new.gateway, token, new.event, &new.particulars, app.clock.now());
-    let n = happened.map_err(|refusal| refused_event(refusal, new.event.as_str()))?;
+    let n = happened.map_err(|refusal| refused_event(refusal, ("event", new.event.as_str())))?;
     Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
 }
 
-/// Moves the clock.
-pub(super) async fn advance(
+/// Sends a notification that is wrong on purpose.
+pub(super) async fn forge(
     State(admin): State<Arc<Admin>>,
-    Steer(step): Steer<Advance>,
+    Steer(new): Steer<NewForgery>,
 ) -> Result<Response, Problem> {
     let app = &admin.app;
-    let real = |ClockIsReal| {
-        Problem::new(
-            StatusCode::CONFLICT,
-            "REAL_CLOCK",
-            "start the sandbox with --clock manual to move its clock",
-        )
-    };
-    let now = app.world.advance(&app.clock, step.by).await.map_err(real)?;
-    Ok(answer(StatusCode::OK, &json!({"now": rfc3339(now)})))
+    let token = new.token.ok_or(Problem::not_found("tokenId: no such token of this gateway"))?;
+    let forged = app.world.forge(&new.gateway, token, new.forgery, app.clock.now().at);
+    let n = forged.map_err(|refusal| refused_event(refusal, ("as", new.forgery.as_str())))?;
+    Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
 }
 
 /// Forgets everything but the journal.
@@ -133,7 +128,7 @@ pub(super) async fn reset(State(admin): State<Arc<Admin>>, Steer(Nothing): Steer
     empty(StatusCode::NO_CONTENT)
 }
 
-fn bad_parameter(error: &'static str) -> Problem {
+pub(super) fn bad_parameter(error: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
 }
 
@@ -144,13 +139,13 @@ fn bad_request(fault: DecodeError) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, format!("{member}: expected {expected}, found {actual}"))
 }
 
-fn refused_event(refusal: Refusal, event: &'static str) -> Problem {
+fn refused_event(refusal: Refusal, (member, event): (&'static str, &'static str)) -> Problem {
     let bad = |error| Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error);
     match refusal {
         Refusal::UnknownToken => Problem::not_found("tokenId: no such token of this gateway"),
         Refusal::ForbiddenState { state, wanted } => {
             let error =
-                format!("event: {event} needs a token that is {wanted}; this one is {}", state.as_str());
+                format!("{member}: {event} needs a token that is {wanted}; this one is {}", state.as_str());
             Problem::new(StatusCode::CONFLICT, "FORBIDDEN_STATE", error)
         }
         Refusal::DateNotLater => bad("exp: expected a date after the present one"),

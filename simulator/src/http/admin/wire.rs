@@ -1,11 +1,9 @@
-//! Bodies of the admin port: closed objects, as those of the API.
+//! Bodies of the admin port: closed objects, as those of the API. Those that steer the clock are in
+//! `passage.rs`.
 
-use std::time::Duration;
-
-use crate::config::parse_duration;
 use crate::domain::{GatewayId, IssuerEvent, Month, Pan, TokenId};
 use crate::http::strict_json::{DecodeError, Members, Wire};
-use crate::world::Particulars;
+use crate::world::{Forgery, Particulars};
 
 /// Body of `POST /events`.
 pub(super) struct NewEvent {
@@ -16,16 +14,16 @@ pub(super) struct NewEvent {
     pub(super) particulars: Particulars,
 }
 
-/// Body of `POST /clock/advance`.
-pub(super) struct Advance {
-    pub(super) by: Duration,
+/// Body of `POST /notifications/forged`.
+pub(super) struct NewForgery {
+    pub(super) gateway: GatewayId,
+    /// Nothing if the text names no token that this sandbox could have made.
+    pub(super) token: Option<TokenId>,
+    pub(super) forgery: Forgery,
 }
 
 /// Body of `POST /reset`: nothing.
 pub(super) struct Nothing;
-
-/// The longest step of the clock: ten years.
-const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 impl Wire for NewEvent {
     const MEMBERS: &'static [(&'static str, bool)] =
@@ -60,19 +58,19 @@ impl Wire for NewEvent {
     }
 }
 
-impl Wire for Advance {
-    const MEMBERS: &'static [(&'static str, bool)] = &[("by", true)];
+impl Wire for NewForgery {
+    const MEMBERS: &'static [(&'static str, bool)] = &[("gateway", true), ("tokenId", true), ("as", true)];
 
     fn read(members: &Members) -> Result<Self, DecodeError> {
-        let by = parse_duration(members.text("by")?).filter(|by| !by.is_zero() && *by <= LONGEST_STEP);
-        let fault = || {
-            DecodeError::invalid(
-                "by",
-                "a duration above zero, at most ten years, like 90s, 2h or 30d",
-                "another text",
-            )
-        };
-        Ok(Self { by: by.ok_or_else(fault)? })
+        let fault = |member, expected: &str| DecodeError::invalid(member, expected, "another text");
+        let gateway = GatewayId::parse(members.text("gateway")?);
+        let gateway = gateway.ok_or_else(|| fault("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"))?;
+        let token = TokenId::parse(members.text("tokenId")?);
+        let forgery = Forgery::parse(members.text("as")?).ok_or_else(|| {
+            let known: Vec<&str> = Forgery::ALL.into_iter().map(Forgery::as_str).collect();
+            fault("as", &format!("one of {}", known.join(", ")))
+        })?;
+        Ok(Self { gateway, token, forgery })
     }
 }
 

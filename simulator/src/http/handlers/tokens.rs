@@ -3,23 +3,28 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, Uri};
 
 use crate::auth::Caller;
-use crate::domain::GatewayId;
+use crate::clock::Waiter;
+use crate::domain::{GatewayId, MerchantId};
+use crate::faults::Call;
 use crate::http::App;
 use crate::http::answer::{answer, empty};
 use crate::http::extract::{MerchantPath, Strict, TokenPath};
+use crate::http::mishap;
 use crate::http::problem::Problem;
 use crate::http::wire::{NewToken, NewTransaction, TokenAnswer, TransactionAnswer, card_of};
 use crate::jose;
 use crate::plaintext::Plaintext;
+use crate::world::PresentedCard;
 
 /// `POST …/tokens`: tokenizes a card (C17).
 pub(crate) async fn create_token(
     State(app): State<Arc<App>>,
     caller: Caller,
+    uri: Uri,
     merchant: Result<MerchantPath, Problem>,
     Strict(new): Strict<NewToken>,
 ) -> Result<Response, Problem> {
@@ -27,10 +32,36 @@ pub(crate) async fn create_token(
     let plaintext = jose::open(&new.encrypted_data, &app.own_key).map_err(refused)?;
     let card = card_of(&plaintext, app.clock.now().month).map_err(refused)?;
     let MerchantPath(merchant) = merchant?;
-    if let Some(delay) = app.world.issuer_delay(&caller.gateway, merchant, &card.pan)? {
-        app.clock.sleep_until(app.clock.now().at.after(delay)).await;
+    // Faults that ask for a card come here: no one has seen it before.
+    let now = app.clock.now().at;
+    let struck = app.faults.strike_call(
+        &Call {
+            operation: "createToken",
+            gateway: caller.gateway.as_str(),
+            path: uri.path(),
+            correlation: Some(&caller.correlation),
+            card: Some(&card.pan),
+        },
+        now,
+    );
+    if struck.is_empty() {
+        return tokenized(&app, &caller, merchant, &card).await;
     }
-    let token = app.world.create_token(caller.asker(), merchant, &card, app.clock.now())?;
+    let scene = mishap::Scene { faults: &app.faults, clock: &app.clock, who: waiter(&caller) };
+    let work = async { tokenized(&app, &caller, merchant, &card).await.into_response() };
+    Ok(mishap::around(struck, scene, work).await)
+}
+
+async fn tokenized(
+    app: &App,
+    caller: &Caller,
+    merchant: MerchantId,
+    card: &PresentedCard,
+) -> Result<Response, Problem> {
+    if let Some(delay) = app.world.issuer_delay(&caller.gateway, merchant, &card.pan)? {
+        app.clock.sleep_until(app.clock.now().at.after(delay), waiter(caller)).await;
+    }
+    let token = app.world.create_token(caller.asker(), merchant, card, app.clock.now())?;
     Ok(answer(StatusCode::CREATED, &TokenAnswer::new(&token, None)))
 }
 
@@ -67,6 +98,10 @@ pub(crate) async fn delete_token(
 ) -> Result<Response, Problem> {
     app.world.delete_token(caller.asker(), merchant, id, app.clock.now())?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+fn waiter(caller: &Caller) -> Waiter {
+    Waiter { gateway: Some(caller.gateway.clone()), correlation: Some(Arc::clone(&caller.correlation)) }
 }
 
 fn seal(app: &App, gateway: &GatewayId, plaintext: &Plaintext) -> Result<String, Problem> {

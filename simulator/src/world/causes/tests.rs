@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::chance::Chance;
-use crate::clock::ClockMode;
+use crate::clock::{Clock, ClockMode};
 use crate::domain::{Behaviour, MerchantId};
+use crate::faults::{Faults, Known};
 use crate::journal::{Delivery, Journal};
 use crate::world::{Limits, PresentedCard, Setting, Settled};
 
@@ -21,13 +22,16 @@ fn clock() -> Clock {
 
 fn world(outbox: usize) -> World {
     let soon = Behaviour::Soon { seconds: 5, event: IssuerEvent::TokenSuspend };
+    let journal = Arc::new(Journal::new());
     let setting = Setting {
         chance: Chance::new(1),
         cards: HashMap::from([(Pan::parse(SOON).expect("a number"), soon)]),
         receivers: vec![gateway(1), gateway(2)],
         limits: Limits { outbox, ..Limits::default() },
+        in_turn: false,
+        faults: Faults::new(Chance::new(1), Known::default(), Arc::clone(&journal)),
     };
-    World::new(setting, Arc::new(Journal::new())).expect("randomness")
+    World::new(setting, journal).expect("randomness")
 }
 
 fn merchant(world: &World, n: u32) -> MerchantId {
@@ -121,9 +125,9 @@ fn a_full_outbox_holds_up_nobody_who_is_not_told() {
 fn a_reset_forgets_what_was_planned() {
     let world = world(100);
     token(&world, 1, merchant(&world, 1), SOON);
-    assert!(world.next_scheduled().is_some());
+    assert!(world.next_planned().is_some());
     world.reset(clock().now().at);
-    assert_eq!(world.next_scheduled(), None);
+    assert_eq!(world.next_planned(), None);
 }
 
 #[test]

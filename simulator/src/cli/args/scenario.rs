@@ -1,0 +1,164 @@
+//! The options of `d1sim scenario`.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Scenario {
+    #[command(subcommand)]
+    pub(in crate::cli) command: ScenarioCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ScenarioCommand {
+    /// Play scenarios, each on a sandbox and a clock of its own, and tell what did not come as expected; exit code 1 if
+    /// anything did not
+    Run(RunScenarios),
+    /// Say everything that is wrong with scenario files, without playing them; exit code 64 if anything is
+    Check(CheckScenarios),
+    /// Print the JSON Schema of scenario files
+    Schema,
+    /// Print the names and titles of scenarios: those of the library, or of files
+    List(ListScenarios),
+    /// Tell a scenario in plain English, step by step
+    Explain(ExplainScenario),
+    /// Write a small scenario that works, to begin with, and the schema beside it; nothing is overwritten
+    New(NewScenario),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunScenarios {
+    /// Files, or folders with files that end in .yaml; those that begin with _ are only included
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+    /// Seed of all that is drawn, over the one that the scenario names
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(in crate::cli) seed: Option<u32>,
+    /// Play with each of these seeds, up to the first that fails
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub(in crate::cli) seeds: Option<RangeInclusive<u32>>,
+    /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(in crate::cli) set: Vec<(String, String)>,
+    /// Play only the scenarios whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) filter: Option<String>,
+    /// Play on the sandbox with this admin port, one scenario after the other, and with the gateways that it has; its clock
+    /// must be manual
+    #[arg(long, value_name = "URL", conflicts_with_all = ["jobs", "seed", "seeds"])]
+    pub(in crate::cli) attach: Option<String>,
+    /// The file with the bearer that this admin port asks for
+    #[arg(long, value_name = "FILE", requires = "attach")]
+    pub(in crate::cli) admin_token_file: Option<PathBuf>,
+    /// The folder with the certificates and keys that your system has too; needed where a part of it takes part [default:
+    /// d1-sandbox, or with --attach the one that the sandbox has]
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) sandbox: Option<PathBuf>,
+    /// Notify the receiver at this URL wherever a scenario has ours; those that shut ours down are put aside
+    #[arg(long, value_name = "URL", conflicts_with = "attach")]
+    pub(in crate::cli) receiver: Option<d1_contracts::ReceiverUrl>,
+    /// So many at once [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(in crate::cli) jobs: Option<u16>,
+    /// A program that tells what your receiver knows of a token (contracts/shims/RECEIVER.md), where the scenario names
+    /// none
+    #[arg(long, value_name = "COMMAND")]
+    pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    #[command(flatten)]
+    pub(in crate::cli) files: ScenarioFiles,
+}
+
+/// Where the reports of a run go.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ScenarioFiles {
+    /// Write the transcript; of several scenarios one NAME.txt each, into this folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(in crate::cli) transcript: Option<PathBuf>,
+    /// Write a timeline as one HTML page that needs nothing but itself; of several scenarios one NAME.html each, into this
+    /// folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Write what came of it as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) junit: Option<PathBuf>,
+    /// Write everything as JSON, an object a line
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) json: Option<PathBuf>,
+}
+
+/// The most seeds of one run.
+const MOST_SEEDS: u32 = 100_000;
+
+fn seeds(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let expected = "expected A..B with A at most B, e.g. 1..200";
+    let (first, last) = text.split_once("..").ok_or(expected)?;
+    let last = last.strip_prefix('=').unwrap_or(last);
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| expected.to_owned());
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last || last - first >= MOST_SEEDS {
+        return Err(format!("{expected}, at most {MOST_SEEDS} of them"));
+    }
+    Ok(first..=last)
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckScenarios {
+    /// Files, or folders with files that end in .yaml; those that begin with _ are only included
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+    /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(in crate::cli) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListScenarios {
+    /// Files or folders; without any the library that is built in
+    #[arg(value_name = "FILE|DIR")]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExplainScenario {
+    /// A scenario of the library, or a file
+    #[arg(value_name = "NAME|FILE", required_unless_present = "steps")]
+    pub(in crate::cli) scenario: Option<String>,
+    /// Explain every kind of step instead, with an example of each
+    #[arg(long, conflicts_with = "scenario")]
+    pub(in crate::cli) steps: bool,
+    /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(in crate::cli) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NewScenario {
+    /// Its name: small letters, digits and hyphens; the file is NAME.yaml
+    #[arg(value_name = "NAME")]
+    pub(in crate::cli) name: String,
+    /// What it is about
+    #[arg(long, value_enum, value_name = "payment|lifecycle|fault|outside", default_value_t = Template::Payment)]
+    pub(in crate::cli) template: Template,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Template {
+    /// A merchant, a token, a payment
+    Payment,
+    /// The issuer suspends a token and resumes it
+    Lifecycle,
+    /// D1 is overloaded for a while
+    Fault,
+    /// Your own system calls D1 and is notified
+    Outside,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, e.g. merchants=50")?;
+    if name.is_empty() {
+        return Err("expected a name before the `=`".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,221 @@
+//! `d1sim scenario run`: plays scenarios and tells what came of them.
+
+mod admin;
+mod call;
+mod doings;
+mod expect;
+mod gateway;
+mod ground;
+mod happened;
+mod in_order;
+mod miss;
+mod names;
+mod played;
+mod player;
+mod receiver;
+mod report;
+mod shown;
+mod transcript;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use super::super::args::RunScenarios;
+use super::super::contract::unless_interrupted;
+use super::super::exit::{Exit, Failure};
+use super::super::say;
+use super::nothing;
+use super::source::sources;
+use crate::chance::fresh_seed;
+use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
+use ground::{Attached, Papermill};
+use in_order::in_order;
+use played::{On, Played, play};
+use report::Reports;
+use shown::Shown;
+
+/// Where `d1sim serve` has its certificates and keys.
+const DEFAULT_FOLDER: &str = "d1-sandbox";
+
+pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
+    let scenarios = scenarios(args)?;
+    let reports = Reports::open(&args.files, scenarios.len() > 1)?;
+    let on = on(args, &scenarios)?;
+    let cores = available_parallelism().map_or(1, usize::from);
+    // Who moves the clock of a sandbox moves it for everybody, and somebody's system is there once.
+    let alone = args.attach.is_some() || scenarios.iter().any(|scenario| scenario.stage.any_outside());
+    let at_once = if alone { 1 } else { args.jobs.map_or(cores, usize::from) };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    let tasks = tasks(args, &scenarios)?;
+    let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
+    let work = |(scenario, seed): (Arc<Scenario>, u64)| {
+        let on = on.clone();
+        async move { play(&on, &scenario, seed).await }
+    };
+    let playing = async {
+        in_order(tasks, at_once, work, |played| shown.tell(played)).await;
+        Ok(())
+    };
+    let ended = runtime.block_on(unless_interrupted(playing));
+    // What was given up is over before the folder with its papers goes.
+    drop(runtime);
+    drop(on);
+    let (all, failure) = shown.close();
+    let not_played: Vec<String> = scenarios
+        .iter()
+        .filter(|scenario| !all.iter().any(|played| played.name == scenario.name))
+        .map(|scenario| scenario.name.clone())
+        .collect();
+    reports.write(&all, &not_played)?;
+    ended?;
+    failure.map_or(Ok(()), Err)?;
+    if let Some(played) = all.iter().find(|played| played.outcome() != "passed") {
+        say(&format!("to see it again: {}", again(args, played)));
+    }
+    judge(&all)
+}
+
+fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
+    let (probe, sandbox) = (args.probe.clone(), args.sandbox.clone());
+    if let Some(url) = &args.attach {
+        let token_file = args.admin_token_file.clone();
+        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, probe })));
+    }
+    // Who takes part from outside has papers already.
+    let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
+    let mill = match sandbox.or_else(|| outside.then(|| DEFAULT_FOLDER.into())) {
+        Some(folder) => Papermill::of(&folder)?,
+        None => {
+            let all = scenarios.iter().map(|scenario| scenario.stage.gateways.len());
+            Papermill::new(all.max().unwrap_or_default())?
+        }
+    };
+    Ok(On::Own(Arc::new(mill), probe))
+}
+
+/// All of them, checked; nothing is played if one cannot be.
+fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
+    for source in sources(&args.paths)? {
+        let loaded = scenario::load(&source.file, &args.set, &source.read);
+        let found = loaded.findings.all().filter(|one| one.weight != Weight::Hint);
+        faults.extend(found.map(ToString::to_string));
+        let Some(mut scenario) = loaded.scenario else { continue };
+        if let Some(first) = all.insert(scenario.name.clone(), source.file.clone()) {
+            let (file, name) = (&source.file, &scenario.name);
+            faults.push(format!("{file}:1:1: {first} has the name `{name}` already; give this one another"));
+        }
+        match put_aside(args, &mut scenario) {
+            Some(why) => say(&format!("aside: {}: {why}", scenario.name)),
+            None => scenarios.push(Arc::new(scenario)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))));
+    }
+    if let Some(filter) = &args.filter {
+        scenarios.retain(|scenario| scenario.name.contains(filter.as_str()));
+        if scenarios.is_empty() {
+            return Err(nothing(format!("--filter {filter}: no scenario's name contains it")));
+        }
+    }
+    if scenarios.is_empty() {
+        return Err(nothing("every scenario was put aside".to_owned()));
+    }
+    Ok(scenarios)
+}
+
+/// Puts the receiver of the command line into the place of ours; tells why that cannot be.
+fn put_aside(args: &RunScenarios, scenario: &mut Scenario) -> Option<&'static str> {
+    let url = args.receiver.as_ref()?.to_string();
+    if scenario.stage.gateways.len() > 1 {
+        return Some("it has several gateways, and --receiver is one");
+    }
+    if scenario.steps.iter().any(|step| matches!(step.action, Action::Receiver(_))) {
+        return Some("it shuts the receiver down, which only ours lets itself be");
+    }
+    for gateway in &mut scenario.stage.gateways {
+        if matches!(gateway.receiver, Receiver::Own) {
+            let at = ReceiverAt { url: url.clone(), authority: None, probe: None, oauth: None };
+            gateway.receiver = Receiver::At(Box::new(at));
+        }
+    }
+    None
+}
+
+/// What is played, in the order in which it is told: all scenarios with one seed, before any with the next.
+fn tasks(
+    args: &RunScenarios,
+    scenarios: &[Arc<Scenario>],
+) -> Result<Box<dyn Iterator<Item = (Arc<Scenario>, u64)>>, Failure> {
+    let scenarios = scenarios.to_vec();
+    if let Some(seeds) = &args.seeds {
+        let with = move |seed: u32| {
+            let all = scenarios.clone();
+            all.into_iter().map(move |scenario| (scenario, u64::from(seed)))
+        };
+        return Ok(Box::new(seeds.clone().flat_map(with)));
+    }
+    let mut all = Vec::new();
+    for scenario in scenarios {
+        // Somebody's receiver remembers the events of an earlier run, which with one seed are the same.
+        let named = scenario.stage.seed.filter(|_| !scenario.stage.any_outside());
+        let seed = match args.seed.or(named) {
+            Some(seed) => seed.into(),
+            // What --seed takes.
+            None => fresh_seed().map_err(Failure::internal)? % (1 << 32),
+        };
+        all.push((scenario, seed));
+    }
+    Ok(Box::new(all.into_iter()))
+}
+
+/// The line that plays it in the same way.
+fn again(args: &RunScenarios, played: &Played) -> String {
+    let mut line = format!("d1sim scenario run {} --seed {}", quoted(&played.file), played.seed);
+    for (name, value) in &args.set {
+        // Writing to a String cannot fail.
+        let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
+    }
+    line
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,+".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn judge(all: &[Played]) -> Result<(), Failure> {
+    let fault = |exit, error: String| Err(Failure { exit, error: error.into() });
+    let count = all.len();
+    let broken = all.iter().filter(|played| played.broken.is_some()).count();
+    let failed = all.iter().filter(|played| !played.misses.is_empty()).count();
+    if broken > 0 {
+        return fault(Exit::Harness, format!("{broken} of {count} scenarios broke off, see above"));
+    }
+    if failed > 0 {
+        return fault(Exit::CaseFailed, format!("{failed} of {count} scenarios failed, see above"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_see_two() {
+        assert_eq!(quoted("days/a-b.yaml"), "days/a-b.yaml");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,190 @@
+//! Steps in which others do something: the issuer, the network, the receiver, the gateway's clock.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::admin::Answer;
+use super::happened::Entry;
+use super::miss::{Broken, Miss};
+use super::names::TokenOf;
+use super::player::Player;
+use super::transcript::Kind;
+use crate::scenario::{
+    Certificate, Fault, Forge, ForgeAnswer, Issuer, Named, ReceiverMode, ReceiverStep, Skew, Step, Target,
+};
+
+impl Player<'_> {
+    pub(super) async fn issuer(&mut self, step: &Step, issuer: &Issuer) -> Result<(), Broken> {
+        let token = match &issuer.target {
+            Target::Token(named) => self.names.tokens.get(&named.name),
+            // Any of its tokens will do, as long as it lives.
+            Target::Card(named) => {
+                let live = self.live_tokens().await?;
+                let of_card = |token: &&TokenOf| token.card.as_ref() == Some(&named.name);
+                let mut all = self.names.tokens.values().filter(of_card);
+                all.find(|token| live.iter().any(|id| id == token.id.as_str()))
+            }
+        };
+        let Some(token) = token else {
+            let miss = Miss::of(step, "a live token for the issuer to act on", "none");
+            self.misses.push(miss.look("the step that should have made it"));
+            return Ok(());
+        };
+        let mut body = json!({
+            "gateway": self.names.gateways.get(&token.gateway),
+            "tokenId": token.id.as_str(),
+            "event": issuer.event.as_str(),
+        });
+        if let Some(expiry) = &issuer.expiry {
+            body["exp"] = json!(expiry);
+        }
+        if let Some(pan) = &issuer.pan {
+            body["pan"] = json!(pan);
+        }
+        let answer = self.ground.admin.post("events", &body).await?;
+        if answer.status != 202 {
+            let miss = Miss::of(step, format!("the issuer to do `{}`", issuer.event), answer.told());
+            self.misses
+                .push(miss.look("the state of the token by then: each transition stands in the transcript"));
+        }
+        Ok(())
+    }
+
+    /// The ids of all tokens that are not deleted.
+    async fn live_tokens(&self) -> Result<Vec<String>, Broken> {
+        let tokens = self.tokens_of_d1().await?;
+        let live = tokens.into_iter().filter(|token| token["state"] != "DELETED");
+        Ok(live.filter_map(|token| token["tokenId"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// All tokens, as D1 has them.
+    pub(super) async fn tokens_of_d1(&self) -> Result<Vec<Value>, Broken> {
+        let state = self.ground.admin.get("state").await?;
+        let list = |value: &Value, member: &str| value[member].as_array().cloned().unwrap_or_default();
+        let merchants =
+            list(&state, "gateways").into_iter().flat_map(move |gateway| list(&gateway, "merchants"));
+        Ok(merchants.flat_map(move |merchant| list(&merchant, "tokens")).collect())
+    }
+
+    pub(super) async fn fault(&mut self, step: &Step, fault: &Fault) -> Result<(), Broken> {
+        let mut body = fault.body.clone();
+        let mut put = |member: &str, id: Option<String>| match id {
+            Some(id) => {
+                body.insert(member.to_owned(), Value::from(id));
+                Ok(())
+            }
+            None => Err(Broken(format!("fault: nothing is called as `{member}` says"))),
+        };
+        if let Some(named) = &fault.gateway {
+            put("gateway", self.names.gateways.get(&named.name).cloned())?;
+        }
+        if let Some(named) = &fault.merchant {
+            put("merchant", self.names.merchants.get(&named.name).map(|known| known.id.as_str().to_owned()))?;
+        }
+        if let Some(named) = &fault.token {
+            put("token", self.names.tokens.get(&named.name).map(|known| known.id.as_str().to_owned()))?;
+        }
+        if let Some(named) = &fault.card {
+            put("card", self.test_card(named))?;
+        }
+        let answer = self.ground.admin.post("faults", &Value::Object(body)).await?;
+        self.must(step, &answer, 201, "the fault to be taken");
+        self.faults.push(fault.name.name.clone());
+        Ok(())
+    }
+
+    pub(super) async fn lift(&mut self, step: &Step, name: &Named) -> Result<(), Broken> {
+        let answer = self.ground.admin.delete(&format!("faults/{}", name.name)).await?;
+        self.must(step, &answer, 204, "the fault to be lifted");
+        self.faults.retain(|other| *other != name.name);
+        Ok(())
+    }
+
+    fn must(&mut self, step: &Step, answer: &Answer, status: u16, expected: &str) {
+        if answer.status != status {
+            let miss = Miss::of(step, expected, answer.told());
+            self.misses.push(miss.look("what the step says, and `d1sim scenario check`"));
+        }
+    }
+
+    /// The test card that a card of the scenario is.
+    fn test_card(&self, named: &Named) -> Option<String> {
+        let card = self.scenario.stage.cards.iter().find(|card| card.name.name == named.name)?;
+        match &card.card {
+            crate::scenario::CardGiven::Test(test) => Some(test.name.clone()),
+            crate::scenario::CardGiven::Number { .. } => None,
+        }
+    }
+
+    pub(super) async fn forge(&mut self, step: &Step, forge: &Forge) -> Result<(), Broken> {
+        let Some(token) = self.names.tokens.get(&forge.token.name) else {
+            self.misses.push(Miss::of(step, "a token to forge a notification of", "none"));
+            return Ok(());
+        };
+        let body = json!({
+            "gateway": self.names.gateways.get(&token.gateway),
+            "tokenId": token.id.as_str(),
+            "as": forge.forgery.as_str(),
+        });
+        let answer = self.ground.admin.post("notifications/forged", &body).await?;
+        if answer.status != 202 {
+            self.misses.push(Miss::of(step, "the notification to be forged", answer.told()));
+            return Ok(());
+        }
+        let queued = answer.body["journal"].as_u64().unwrap_or(u64::MAX);
+        self.settle().await?;
+        let sent =
+            |entry: &&Entry| entry.n > queued && entry.is("delivery") && entry.text("forged").is_some();
+        let Some(sent) = self.entries.iter().find(sent) else {
+            return Err(Broken(format!("{}: the forged notification was not sent", step.place)));
+        };
+        let status = sent.status();
+        let fits = match forge.answered {
+            None => true,
+            Some(ForgeAnswer::Taken) => status.is_some_and(|status| (200..300).contains(&status)),
+            Some(ForgeAnswer::Refused) => status.is_none_or(|status| (400..500).contains(&status)),
+            Some(ForgeAnswer::Status(wanted)) => status == Some(u64::from(wanted)),
+        };
+        if !fits {
+            let expected = match forge.answered {
+                Some(ForgeAnswer::Taken) => "the receiver to take it".to_owned(),
+                Some(ForgeAnswer::Status(wanted)) => format!("the receiver to answer {wanted}"),
+                _ => "the receiver to refuse it".to_owned(),
+            };
+            let miss = Miss::of(step, expected, super::happened::answered(status));
+            self.misses.push(miss.look("how the receiver knows D1: its certificate, and the key of the JWE"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn receiver(&mut self, step: &ReceiverStep) -> Result<(), Broken> {
+        let (_, gateway) = self.gateway(step.gateway.as_ref())?;
+        if let Some(receiver) = &gateway.receiver {
+            receiver.set(step.mode);
+        }
+        let text = match step.mode {
+            ReceiverMode::Up => "the receiver is up".to_owned(),
+            ReceiverMode::Down => "the receiver is down".to_owned(),
+            ReceiverMode::Answers(status) => format!("the receiver answers {status}"),
+        };
+        self.note(Kind::Event, text);
+        Ok(())
+    }
+
+    pub(super) fn skew(&mut self, skew: &Skew) -> Result<(), Broken> {
+        let by = SignedDuration::try_from(skew.by).map_err(|fault| Broken(fault.to_string()))?;
+        let (by, now) = (if skew.ahead { by } else { -by }, self.now);
+        self.gateway(skew.gateway.as_ref())?.1.skew(by, now);
+        Ok(())
+    }
+
+    pub(super) fn certificate(&mut self, step: &Certificate) -> Result<(), Broken> {
+        let (now, lifetime) = (self.now, step.lifetime);
+        let authority = self.ground.authority.clone();
+        let authority = authority.ok_or_else(|| Broken("the sandbox folder is not at hand".to_owned()))?;
+        let (_, gateway) = self.gateway(step.gateway.as_ref())?;
+        let minted = authority.sign(gateway.id.as_str(), now, lifetime);
+        let (certificate, key) = minted.map_err(|failure| Broken(failure.error.to_string()))?;
+        gateway.show(certificate, key).map_err(|failure| Broken(failure.error.to_string()))
+    }
+}

@@ -1,0 +1,339 @@
+//! Steps `expect`: what happened, against what had to.
+
+use std::time::Duration;
+
+use d1_client::TokenState;
+use d1_client::receiver::TokenKey;
+use d1_contracts::{Observer as _, TokenRef};
+use serde_json::{Value, json};
+
+use super::call::{is, shown as shown_value};
+use super::happened::{Entry, Told, notifications};
+use super::miss::{Broken, Miss};
+use super::player::Player;
+use super::transcript::line_of;
+use crate::scenario::{
+    Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Named, Never, NeverWhat, Scalar,
+    Since, Step, TokenExpectation, shown, told_calls, told_notifications,
+};
+
+/// So many of what came near are told.
+const NEAREST: usize = 5;
+
+impl Player<'_> {
+    pub(super) async fn expect(&mut self, step: &Step, all: &[Expectation]) -> Result<(), Broken> {
+        let first = self.misses.len();
+        for one in all {
+            let before = self.misses.len();
+            match &one.expected {
+                Expected::Calls(wanted) => self.expect_calls(step, wanted),
+                Expected::Notifications(wanted) => self.expect_notifications(step, wanted),
+                Expected::Tokens(all) => self.expect_tokens(step, all).await?,
+                Expected::Receiver(all) => self.expect_receiver(step, all).await?,
+                Expected::InOrder(all) => self.expect_order(step, all),
+                Expected::Never(never) => self.expect_never(step, never).await?,
+            }
+            for miss in &mut self.misses[before..] {
+                // A more exact place is a token's own.
+                if miss.place == step.place {
+                    miss.place = one.place.clone();
+                }
+            }
+        }
+        // As they stand in the file.
+        self.misses[first..].sort_by(|one, other| one.place.cmp(&other.place));
+        Ok(())
+    }
+
+    fn since(&self, since: Since) -> u64 {
+        if since == Since::LastExpect { self.last_expect } else { 0 }
+    }
+
+    fn expect_calls(&mut self, step: &Step, wanted: &ExpectCalls) {
+        let since = self.since(wanted.since);
+        let came: Vec<&Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.n > since && entry.fits_call(&wanted.calls, &self.names))
+            .collect();
+        let what = told_calls(&wanted.calls);
+        let mut misses = Vec::new();
+        if !fits(wanted.number, came.len()) {
+            let near = Calls { answered: None, merchant: None, token: None, ..wanted.calls.clone() };
+            let near =
+                self.entries.iter().filter(|entry| entry.n > since && entry.fits_call(&near, &self.names));
+            let lines: Vec<String> = near.map(|entry| self.entry_told(entry)).collect();
+            let expected = format!("{} of {what}", how_many(wanted.number));
+            let miss = Miss::of(step, expected, came.len().to_string()).nearest(newest(lines));
+            misses.push(miss.look("the calls of this kind above: their merchant, their token, their status"));
+        }
+        let pauses: Vec<(Duration, &Entry)> =
+            came.windows(2).map(|two| (between(two[0], two[1]), two[1])).collect();
+        misses.extend(spacing(step, &wanted.spacing, &pauses, |entry| self.entry_told(entry)));
+        for entry in &came {
+            for (name, wanted) in &wanted.headers {
+                let found = header(entry, name);
+                if !is(wanted, &found) {
+                    let expected = format!("the header `{name}` to be {} in {what}", wanted.told());
+                    misses.push(
+                        Miss::of(step, expected, shown_value(&found)).nearest([self.entry_told(entry)]),
+                    );
+                }
+            }
+            for (name, wanted) in &wanted.members {
+                let found = entry.of_request(name).cloned().unwrap_or_default();
+                if !is(wanted, &found) {
+                    let expected = format!("the member `{name}` to be {} in {what}", wanted.told());
+                    misses.push(
+                        Miss::of(step, expected, shown_value(&found)).nearest([self.entry_told(entry)]),
+                    );
+                }
+            }
+        }
+        self.misses.extend(misses);
+    }
+
+    fn entry_told(&self, entry: &Entry) -> String {
+        let text = line_of(entry, self.step, &self.names).map(|line| line.text).unwrap_or_default();
+        format!("{:.3} {text} (journal {})", entry.at, entry.n)
+    }
+
+    fn expect_notifications(&mut self, step: &Step, wanted: &ExpectNotifications) {
+        let since = self.since(wanted.since);
+        let all = notifications(&self.entries);
+        let of_it = |told: &&Told<'_>| {
+            told.queued.n > since
+                && told.fits(&wanted.notifications, &self.names)
+                && wanted.outcome.is_none_or(|outcome| told.outcome() == outcome.as_str())
+        };
+        let came: Vec<&Told<'_>> = all.iter().filter(of_it).collect();
+        let what = told_notifications(&wanted.notifications);
+        let outcome = wanted.outcome.map(|outcome| format!(", {}", outcome.told())).unwrap_or_default();
+        let mut misses = Vec::new();
+        if !fits(wanted.number, came.len()) {
+            let lines: Vec<String> =
+                all.iter().filter(|told| told.queued.n > since).map(|told| told.told(&self.names)).collect();
+            let expected = format!("{} of {what}{outcome}", how_many(wanted.number));
+            let miss = Miss::of(step, expected, came.len().to_string()).nearest(newest(lines));
+            misses.push(miss.look("what the receiver answered, and when the next attempt is due"));
+        }
+        for told in &came {
+            let count = told.attempts.len();
+            if let Some(attempts) =
+                wanted.attempts.filter(|wanted| usize::try_from(*wanted).ok() != Some(count))
+            {
+                let miss = Miss::of(step, format!("{attempts} attempts of {what}"), count.to_string());
+                misses.push(
+                    miss.nearest([told.told(&self.names)]).look("what the receiver answered to each attempt"),
+                );
+            }
+            let attempts = told.attempts.windows(2);
+            let pauses: Vec<(Duration, &Entry)> =
+                attempts.map(|two| (between(two[0], two[1]), two[1])).collect();
+            misses.extend(spacing(step, &wanted.spacing, &pauses, |entry| self.entry_told(entry)));
+        }
+        self.misses.extend(misses);
+    }
+
+    async fn expect_tokens(&mut self, step: &Step, all: &[TokenExpectation]) -> Result<(), Broken> {
+        let known = self.tokens_of_d1().await?;
+        for wanted in all {
+            let Some(token) = self.names.tokens.get(&wanted.token.name) else {
+                self.no_token(step, &wanted.token);
+                continue;
+            };
+            let found = known.iter().find(|known| known["tokenId"] == token.id.as_str());
+            let found = found.cloned().unwrap_or_default();
+            let look = "the transitions of this token in the transcript";
+            self.compare(step, wanted, "D1", &found, look);
+        }
+        Ok(())
+    }
+
+    async fn expect_receiver(&mut self, step: &Step, all: &[TokenExpectation]) -> Result<(), Broken> {
+        for wanted in all {
+            let Some(token) = self.names.tokens.get(&wanted.token.name).cloned() else {
+                self.no_token(step, &wanted.token);
+                continue;
+            };
+            let gateway = self.ground.gateways.get(&token.gateway);
+            let gateway = gateway.ok_or_else(|| Broken("no such gateway".to_owned()))?;
+            let found = if let Some(receiver) = &gateway.receiver {
+                let (gateway_id, merchant_id, token_id) = (gateway.id.clone(), token.merchant, token.id);
+                receiver.record(&TokenKey { gateway_id, merchant_id, token_id }).await.map(|record| {
+                    json!({
+                        "state": record.state.as_ref().map(TokenState::as_str),
+                        "cardLastDigits": record.card_last_digits,
+                        "cardExpiryDate": record.card_expiry_date,
+                        "tokenLastDigits": record.token_last_digits,
+                        "tokenExpiryDate": record.token_expiry_date,
+                    })
+                })
+            } else if let Some(probe) = &gateway.probe {
+                let asked = TokenRef {
+                    gateway_id: gateway.id.as_str().to_owned(),
+                    merchant_id: token.merchant.as_str().to_owned(),
+                    token_id: token.id.as_str().to_owned(),
+                };
+                let looked =
+                    probe.look(&asked).await.map_err(|fault| Broken(format!("the probe: {fault}")))?;
+                looked.map(|probed| json!(probed.token))
+            } else {
+                let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
+                return Err(Broken(format!("{}: {why}", step.place)));
+            };
+            let look =
+                "the notifications of this token: what the receiver answered, and in which order they came";
+            match found {
+                Some(found) => self.compare(step, wanted, "the receiver", &found, look),
+                None => {
+                    let name = &wanted.token.name;
+                    let miss =
+                        Miss::of(step, format!("the receiver to know `{name}`"), "it has never heard of it");
+                    self.misses.push(miss.at(&wanted.token.place).look(look));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn no_token(&mut self, step: &Step, named: &Named) {
+        let miss = Miss::of(step, format!("a token `{}`", named.name), "it was never made").at(&named.place);
+        self.misses.push(miss.look("the step that should have made it: it did not come out well"));
+    }
+
+    fn compare(&mut self, step: &Step, wanted: &TokenExpectation, whose: &str, found: &Value, look: &str) {
+        let state = wanted.state.map(|state| ("state".to_owned(), Scalar::Text(state.as_str().to_owned())));
+        for (member, expected) in state.iter().chain(&wanted.members) {
+            let value = found.get(member).unwrap_or(&Value::Null);
+            if !is(expected, value) {
+                let name = &wanted.token.name;
+                let expected = format!("{whose} to have {member} {} for `{name}`", expected.told());
+                let lines = self.about_token(name);
+                let miss = Miss::of(step, expected, shown_value(value)).at(&wanted.token.place);
+                self.misses.push(miss.nearest(newest(lines)).look(look));
+            }
+        }
+    }
+
+    /// Everything that happened to a token.
+    fn about_token(&self, name: &str) -> Vec<String> {
+        let of_it = |entry: &&Entry| {
+            (entry.is("transition") || entry.is("delivery"))
+                && self.names.is_token(name, entry.text("tokenId"))
+        };
+        self.entries.iter().filter(of_it).map(|entry| self.entry_told(entry)).collect()
+    }
+
+    fn expect_order(&mut self, step: &Step, all: &[Calls]) {
+        let mut entries = self.entries.iter();
+        for (at, wanted) in all.iter().enumerate() {
+            if entries.any(|entry| entry.fits_call(wanted, &self.names)) {
+                continue;
+            }
+            let expected = format!("{} as number {} of the order", told_calls(wanted), at + 1);
+            let calls = self.entries.iter().filter(|entry| entry.is("request"));
+            let lines: Vec<String> = calls.map(|entry| self.entry_told(entry)).collect();
+            let found = if at == 0 { "none at all" } else { "none behind those before it" };
+            let miss = Miss::of(step, expected, found).nearest(newest(lines));
+            self.misses.push(miss.look("the order of the calls in the transcript"));
+            return;
+        }
+    }
+
+    async fn expect_never(&mut self, step: &Step, never: &Never) -> Result<(), Broken> {
+        self.settle().await?;
+        let from = self.read;
+        let way = ("by", Value::from(format!("{}ms", never.within.as_millis())));
+        let answer = self.ground.admin.advance(way, self.silence).await?;
+        self.moved(&answer)?;
+        self.read_journal().await?;
+        let fits = |entry: &&Entry| match &never.what {
+            NeverWhat::Call(calls) => entry.fits_call(calls, &self.names),
+            NeverWhat::Notification(wanted) => notifications(&self.entries)
+                .iter()
+                .filter(|told| told.fits(wanted, &self.names))
+                .any(|told| told.attempts.iter().any(|attempt| attempt.n == entry.n)),
+        };
+        let came: Vec<String> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.n > from && (entry.is("request") || entry.is("delivery")))
+            .filter(fits)
+            .map(|entry| self.entry_told(entry))
+            .collect();
+        if came.is_empty() {
+            return Ok(());
+        }
+        let what = match &never.what {
+            NeverWhat::Call(calls) => told_calls(calls),
+            NeverWhat::Notification(wanted) => told_notifications(wanted),
+        };
+        let expected = format!("none of {what} within {}", shown(never.within));
+        let miss = Miss::of(step, expected, came.len().to_string()).nearest(newest(came));
+        self.misses.push(miss.look("what made it happen: the entries before it in the transcript"));
+        Ok(())
+    }
+}
+
+fn newest(mut lines: Vec<String>) -> Vec<String> {
+    let left_out = lines.len().saturating_sub(NEAREST);
+    if left_out > 0 {
+        lines.drain(..left_out);
+        lines.insert(0, format!("({left_out} earlier ones)"));
+    }
+    lines
+}
+
+fn fits(number: HowMany, found: usize) -> bool {
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    match number {
+        HowMany::Exactly(wanted) => found == wanted,
+        HowMany::Between(least, most) => found >= least && most.is_none_or(|most| found <= most),
+    }
+}
+
+fn how_many(number: HowMany) -> String {
+    match number {
+        HowMany::Exactly(wanted) => format!("{wanted}"),
+        HowMany::Between(least, None) => format!("at least {least}"),
+        HowMany::Between(0, Some(most)) => format!("at most {most}"),
+        HowMany::Between(least, Some(most)) => format!("{least} to {most}"),
+    }
+}
+
+fn between(one: &Entry, other: &Entry) -> Duration {
+    Duration::try_from(other.at.duration_since(one.at)).unwrap_or_default()
+}
+
+/// Pauses that are shorter than they must be, or that there are not.
+fn spacing(
+    step: &Step,
+    wanted: &[Duration],
+    pauses: &[(Duration, &Entry)],
+    told: impl Fn(&Entry) -> String,
+) -> Vec<Miss> {
+    let mut misses = Vec::new();
+    for (at, wanted) in wanted.iter().enumerate() {
+        let expected = format!("a pause of at least {} before number {}", shown(*wanted), at + 2);
+        match pauses.get(at) {
+            Some((pause, _)) if pause >= wanted => {}
+            Some((pause, entry)) => misses.push(
+                Miss::of(step, expected, shown(*pause))
+                    .nearest([told(entry)])
+                    .look("the moments at which they came, on the sandbox clock"),
+            ),
+            None => misses.push(Miss::of(step, expected, format!("no number {}", at + 2))),
+        }
+    }
+    misses
+}
+
+/// A header of a call, as far as the journal has it.
+fn header(entry: &Entry, name: &str) -> Value {
+    let name = name.to_ascii_lowercase();
+    if name == "x-correlation-id" {
+        return entry.line.get("correlationId").cloned().unwrap_or_default();
+    }
+    entry.line.get("headers").and_then(|headers| headers.get(&name)).cloned().unwrap_or_default()
+}

@@ -1,0 +1,156 @@
+//! A gateway of a scenario as our own packages play it: a client with the papers of a sandbox folder, a receiver, and the
+//! clock that both go by.
+
+use std::time::{Duration, SystemTime};
+
+use d1_client::{
+    AssertionKey, Client, Clock, Config, Credentials, GatewayId, OwnKey, RecipientKey, TlsIdentity,
+    TrustedRoots,
+};
+use d1_contracts::ProbeCommand;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::super::super::exit::Failure;
+use super::super::super::folder::SandboxFolder;
+use super::receiver::OwnReceiver;
+
+/// For one attempt, in real time: no answer of the sandbox takes any, unless it is stalled.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// For one call with all its pauses, on the sandbox clock: longer than the client's default, so that it is D1's
+/// `Retry-After` that a scenario tries and not this.
+const OVERALL: Duration = Duration::from_mins(5);
+
+/// So close to its end no access token is used, and never sooner is it refreshed.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// A gateway that our packages play.
+pub(super) struct Gateway {
+    pub(super) id: GatewayId,
+    pub(super) client: Client,
+    pub(super) clock: Clock,
+    pub(super) receiver: Option<OwnReceiver>,
+    /// Who tells what a receiver knows that is not ours.
+    pub(super) probe: Option<ProbeCommand>,
+    papers: Papers,
+    /// The client certificate that it shows now, with its key, if it is not that of the folder.
+    shown: Option<(String, String)>,
+    to: Address,
+    jitter: f64,
+}
+
+/// Where D1 is called.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    pub(super) api: String,
+    pub(super) base_path: String,
+}
+
+/// Certificates and keys, as texts.
+pub(super) struct Papers {
+    certificate: String,
+    key: String,
+    server_authority: String,
+    assertion_key: String,
+    kid: String,
+    d1_key: String,
+    own_key: String,
+}
+
+impl Papers {
+    pub(super) fn of(folder: &SandboxFolder, gateway: &str) -> Result<Self, Failure> {
+        let text = |name: &str| folder.text(name).map(|text| text.to_string());
+        let own = |name: &str| text(&folder.gateway_file(gateway, name));
+        let jwk: Value = serde_json::from_str(&own("assertion.jwk")?).map_err(Failure::usage)?;
+        Ok(Self {
+            certificate: own("client.pem")?,
+            key: own("client.key")?,
+            server_authority: text("ca/server-ca.pem")?,
+            assertion_key: own("assertion.key")?,
+            kid: jwk["kid"].as_str().unwrap_or_default().to_owned(),
+            d1_key: text("d1/jwe.jwk")?,
+            own_key: own("jwe.jwk")?,
+        })
+    }
+
+    pub(super) fn own_key(&self) -> Result<OwnKey, Failure> {
+        OwnKey::from_jwk(self.own_key.as_bytes()).map_err(Failure::usage)
+    }
+
+    fn credentials(&self, shown: Option<&(String, String)>) -> Result<Credentials, d1_client::ConfigError> {
+        let (certificate, key) =
+            shown.map_or((&self.certificate, &self.key), |(certificate, key)| (certificate, key));
+        Ok(Credentials {
+            identity: TlsIdentity::from_pem(certificate.as_bytes(), key.as_bytes())?,
+            trust: TrustedRoots::from_pem(self.server_authority.as_bytes())?,
+            assertion: AssertionKey::from_pkcs8_pem(self.assertion_key.as_bytes(), self.kid.clone())?,
+            d1_key: RecipientKey::from_jwk(self.d1_key.as_bytes())?,
+            own_key: OwnKey::from_jwk(self.own_key.as_bytes())?,
+        })
+    }
+}
+
+impl Gateway {
+    /// `jitter` is what the pauses between its attempts are drawn with.
+    pub(super) fn new(
+        id: &str,
+        papers: Papers,
+        to: Address,
+        clock: Clock,
+        jitter: f64,
+        receiver: Option<OwnReceiver>,
+    ) -> Result<Self, Failure> {
+        let id = GatewayId::new(id).map_err(Failure::usage)?;
+        let client = client(&id, &papers, None, &to, &clock, jitter)?;
+        Ok(Self { id, client, clock, receiver, papers, probe: None, shown: None, to, jitter })
+    }
+
+    /// Its clock is off by this from here on, against the sandbox clock.
+    pub(super) fn skew(&self, skew: SignedDuration, now: Timestamp) {
+        if let Ok(wrong) = now.checked_add(skew) {
+            self.clock.set(time_of(wrong));
+        }
+    }
+
+    /// Calls over new connections from here on, as after hours in which nothing was called; what it holds of access
+    /// tokens is gone with them.
+    pub(super) fn reconnect(&mut self) -> Result<(), Failure> {
+        self.client =
+            client(&self.id, &self.papers, self.shown.as_ref(), &self.to, &self.clock, self.jitter)?;
+        Ok(())
+    }
+
+    /// Shows another certificate from here on.
+    pub(super) fn show(&mut self, certificate: String, key: String) -> Result<(), Failure> {
+        self.shown = Some((certificate, key));
+        self.reconnect()
+    }
+}
+
+/// The same moment, as clients know it.
+pub(super) fn time_of(at: Timestamp) -> SystemTime {
+    let since = u64::try_from(at.as_millisecond()).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(since)
+}
+
+fn client(
+    id: &GatewayId,
+    papers: &Papers,
+    shown: Option<&(String, String)>,
+    to: &Address,
+    clock: &Clock,
+    jitter: f64,
+) -> Result<Client, Failure> {
+    let credentials = papers.credentials(shown).map_err(Failure::usage)?;
+    let config = Config::new(&to.api, id.clone(), credentials)
+        .ecom_prefix(&to.base_path)
+        .attempt_timeout(ATTEMPT)
+        .connect_timeout(ATTEMPT / 2)
+        .overall_timeout(OVERALL)
+        // Never in the background: which step it belongs to would be chance.
+        .refresh_ahead(MARGIN)
+        .token_margin(MARGIN)
+        .fixed_jitter(jitter)
+        .clock(clock.clone());
+    Client::new(config).map_err(Failure::usage)
+}

@@ -1,0 +1,328 @@
+//! The sandbox that a scenario is played on: one of its own, in process.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use d1_contracts::{ProbeCommand, ShimCommand};
+use d1_fixtures::{Authority, KeyKind, LeafSpec, Plan, client_common_name, write_sandbox};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::super::super::exit::{Exit, Failure};
+use super::super::super::folder::{CONFIG, SandboxFolder, read_config, read_text};
+use super::super::super::{init, serve};
+use super::admin::Admin;
+use super::gateway::{Address, Gateway, Papers, time_of};
+use super::miss::Broken;
+use super::receiver::OwnReceiver;
+use crate::clock::{AuthClock, ClockMode};
+use crate::config::ReceiverConfig;
+use crate::notify::{OauthSettings, Schedule};
+use crate::scenario::{self, Action, Caller, Place, Receiver, ReceiverAt, Scenario, Stage};
+use crate::simulator::{Running, Simulator};
+
+const TEN_YEARS: Duration = Duration::from_hours(24 * 3650);
+
+/// Certificates and keys for all scenarios of a run, which only read them.
+pub(crate) struct Papermill {
+    folder: SandboxFolder,
+    config: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+/// A sandbox that runs already.
+pub(crate) struct Attached {
+    pub(super) url: String,
+    pub(super) token_file: Option<PathBuf>,
+    /// Its folder, if not the one that it names.
+    pub(super) sandbox: Option<PathBuf>,
+    pub(super) probe: Option<ShimCommand>,
+}
+
+/// The Thales authority of the papers.
+#[derive(Clone)]
+pub(super) struct Signer {
+    certificate: PathBuf,
+    key: PathBuf,
+    environment: String,
+}
+
+/// A sandbox, and those who play the gateways.
+pub(super) struct Ground {
+    pub(super) admin: Admin,
+    /// Where D1 is called.
+    pub(super) api: String,
+    /// By the names of the scenario.
+    pub(super) gateways: BTreeMap<String, Gateway>,
+    /// What the sandbox clock shows.
+    pub(super) now: Timestamp,
+    /// The last number of the journal from before the scenario.
+    pub(super) began: u64,
+    /// Who signs the gateways' certificates; only a sandbox of the scenario's own judges them by its clock.
+    pub(super) authority: Option<Signer>,
+    running: Option<Running>,
+}
+
+impl Papermill {
+    /// Papers for scenarios with so many gateways.
+    pub(crate) fn new(gateways: usize) -> Result<Self, Failure> {
+        let temporary = tempfile::Builder::new().prefix("d1-scenarios-").tempdir();
+        let temporary =
+            temporary.map_err(|fault| Failure::resource(format!("cannot make a sandbox folder: {fault}")))?;
+        let folder = temporary.path().join("sandbox");
+        let mut plan = Plan::new(init::now()?);
+        plan.gateways = (1..=gateways.max(1)).map(|number| format!("MGW_{number:06}")).collect();
+        write_sandbox(&folder, &plan, false).map_err(init::failure)?;
+        let config = folder.join(CONFIG);
+        Ok(Self { folder: SandboxFolder::open(&folder)?, config, _temporary: Some(temporary) })
+    }
+
+    /// Those of a folder that is there, which somebody else has too.
+    pub(crate) fn of(folder: &Path) -> Result<Self, Failure> {
+        let config = folder.join(CONFIG);
+        Ok(Self { folder: SandboxFolder::open(folder)?, config, _temporary: None })
+    }
+}
+
+impl Signer {
+    fn of(folder: &SandboxFolder, environment: &str) -> Self {
+        let (certificate, key) = (folder.file("ca/thales-ca.pem"), folder.file("ca/thales-ca.key"));
+        Self { certificate, key, environment: environment.to_owned() }
+    }
+
+    /// A client certificate and its key, PEM, for a gateway from `now` on.
+    pub(super) fn sign(
+        &self,
+        gateway: &str,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> Result<(String, String), Failure> {
+        let environment = self.environment.parse().map_err(Failure::internal)?;
+        let name = client_common_name(KeyKind::Ec, gateway, environment);
+        let now = OffsetDateTime::from_unix_timestamp(now.as_second()).map_err(Failure::internal)?;
+        let spec = LeafSpec::client(name, now).map_err(Failure::internal)?;
+        let lifetime = time::Duration::try_from(lifetime).map_err(Failure::internal)?;
+        let spec = LeafSpec { not_after: now + lifetime, ..spec };
+        let authority = Authority::read(&self.certificate, &self.key).map_err(Failure::resource)?;
+        let minted = authority.issue(&spec).map_err(Failure::internal)?;
+        Ok((minted.cert_pem, minted.key_pem))
+    }
+}
+
+impl Ground {
+    /// Starts a sandbox for this scenario alone, on free ports.
+    pub(super) async fn start(
+        mill: &Papermill,
+        scenario: &Scenario,
+        seed: u64,
+        probe: Option<&ShimCommand>,
+    ) -> Result<Self, Failure> {
+        let stage = &scenario.stage;
+        let mut config = read_config(&mill.config)?;
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        (config.admin, config.seed) = (free, Some(seed));
+        if stage.caller == Caller::Own {
+            // Whoever else calls knows the address of the configuration.
+            config.api = free;
+        }
+        config.auth_clock = match stage.auth_clock {
+            scenario::AuthClock::Sandbox => AuthClock::Sandbox,
+            scenario::AuthClock::System => AuthClock::System,
+        };
+        let (known, wanted) = (config.gateways.len(), stage.gateways.len());
+        if known < wanted {
+            return Err(Failure::usage(too_few(wanted, known)));
+        }
+        config.clock = ClockMode::Manual { start_ms: stage.clock.as_millisecond() };
+        config.schedule = schedule(stage);
+        config.gateways.truncate(stage.gateways.len());
+        config.sandbox_dates =
+            scenario.steps.iter().any(|step| matches!(step.action, Action::Certificate(_)));
+        let signer = Signer::of(&mill.folder, config.environment);
+        let (base_path, dated) = (config.base_path.clone(), config.sandbox_dates);
+        let mut players = Vec::new();
+        for (gateway, known) in stage.gateways.iter().zip(&mut config.gateways) {
+            let id = known.id.as_str().to_owned();
+            let papers = Papers::of(&mill.folder, &id)?;
+            let clock = d1_client::Clock::manual(time_of(stage.clock));
+            let receiver = match &gateway.receiver {
+                Receiver::Own => {
+                    let own =
+                        OwnReceiver::start(&mill.folder, &id, papers.own_key()?, clock.clone(), free_port())
+                            .await?;
+                    let authority = mill.folder.text("ca/receiver-ca.pem")?.to_string();
+                    known.receiver = Some(ReceiverConfig { url: url(&own.url)?, authority, oauth: None });
+                    Some(own)
+                }
+                Receiver::At(at) => {
+                    let known_as = known.receiver.take();
+                    known.receiver = Some(receiver_at(known_as, at, &gateway.name.place)?);
+                    None
+                }
+            };
+            players.push((gateway.name.name.clone(), id, papers, clock, receiver));
+        }
+        let running = Simulator::start(config).await.map_err(serve::failure)?;
+        let admin = Admin::new(&running.admin_url(), None)?;
+        let api = running.api_url();
+        let to = Address { api: api.clone(), base_path };
+        let gateways = players.into_iter().map(|(name, id, papers, clock, receiver)| {
+            Ok((name, Gateway::new(&id, papers, to.clone(), clock, jitter(seed), receiver)?))
+        });
+        let mut gateways = gateways.collect::<Result<BTreeMap<String, Gateway>, Failure>>()?;
+        if dated {
+            // What the papers show is dated by the system's clock.
+            for gateway in gateways.values_mut() {
+                let (certificate, key) = signer.sign(gateway.id.as_str(), stage.clock, TEN_YEARS)?;
+                gateway.show(certificate, key)?;
+            }
+        }
+        for given in &stage.gateways {
+            if let (Receiver::At(at), Some(gateway)) = (&given.receiver, gateways.get_mut(&given.name.name)) {
+                gateway.probe = probe_of(at, &given.name.place, probe)?;
+            }
+        }
+        let (authority, running) = (Some(signer), Some(running));
+        Ok(Self { admin, api, gateways, authority, now: stage.clock, began: 0, running })
+    }
+
+    /// Takes the sandbox behind an admin port as it is, with gateways that it has already.
+    pub(super) async fn attach(to: &Attached, scenario: &Scenario) -> Result<Self, Failure> {
+        let admin = Admin::new(&to.url, to.token_file.as_deref())?;
+        let broken = |Broken(why)| Failure { exit: Exit::Harness, error: why.into() };
+        let info = admin.get("info").await.map_err(broken)?;
+        let text = |member: &str| info[member].as_str().unwrap_or_default().to_owned();
+        if text("clock") != "manual" {
+            let hint = "its clock is real, and a scenario moves the clock: start it with --clock manual";
+            return Err(Failure::usage(format!("--attach {}: {hint}", to.url)));
+        }
+        if scenario.stage.caller == Caller::Own && text("authClock") == "system" {
+            let hint = "it judges assertions by the system's clock, and our client dates them by the sandbox's: start it \
+                        with --auth-clock sandbox";
+            return Err(Failure::usage(format!("--attach {}: {hint}", to.url)));
+        }
+        let named = PathBuf::from(text("config"));
+        let folder = to.sandbox.clone().or_else(|| named.parent().map(Path::to_owned)).unwrap_or_default();
+        let folder = SandboxFolder::open(&folder)?;
+        admin.have_clock(&format!("scenario {}", scenario.name)).await.map_err(broken)?;
+        let state = admin.get("state").await.map_err(broken)?;
+        let (known, wanted) = (folder.config.gateways.len(), scenario.stage.gateways.len());
+        if known < wanted {
+            return Err(Failure::usage(too_few(wanted, known)));
+        }
+        let now = state["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or(scenario.stage.clock);
+        let at = Address { api: text("api"), base_path: text("basePath") };
+        let mut gateways = BTreeMap::new();
+        for (gateway, known) in scenario.stage.gateways.iter().zip(&folder.config.gateways) {
+            let id = known.id.as_str();
+            let papers = Papers::of(&folder, id)?;
+            let clock = d1_client::Clock::manual(time_of(now));
+            let (mut probe, mut receiver) = (None, None);
+            match &gateway.receiver {
+                Receiver::Own => {
+                    let port = info["receivers"][id].as_str().and_then(|told| {
+                        let told = url(told).ok()?;
+                        Some((told.host_str()?.to_owned(), told.port_or_known_default()?))
+                    });
+                    let port =
+                        port.ok_or_else(|| Failure::usage(format!("the sandbox notifies nobody for {id}")))?;
+                    let own = OwnReceiver::start(&folder, id, papers.own_key()?, clock.clone(), port).await?;
+                    receiver = Some(own);
+                }
+                Receiver::At(given) => {
+                    probe = probe_of(given, &gateway.name.place, to.probe.as_ref())?;
+                }
+            }
+            let mut player = Gateway::new(id, papers, at.clone(), clock, 0.5, receiver)?;
+            player.probe = probe;
+            gateways.insert(gateway.name.name.clone(), player);
+        }
+        let began = state["journal"].as_u64().unwrap_or_default();
+        Ok(Self { admin, api: at.api, gateways, authority: None, now, began, running: None })
+    }
+
+    pub(super) async fn stop(self) {
+        if let Some(running) = self.running {
+            running.stop().await;
+        }
+    }
+}
+
+fn too_few(wanted: usize, known: usize) -> String {
+    format!("the scenario has {wanted} gateways, the sandbox {known}: `d1sim init --gateway` takes several")
+}
+
+fn free_port() -> (String, u16) {
+    (Ipv4Addr::LOCALHOST.to_string(), 0)
+}
+
+/// A file that a scenario names, relative to itself.
+fn beside(scenario: &str, file: &str) -> PathBuf {
+    Path::new(scenario).parent().unwrap_or(Path::new("")).join(file)
+}
+
+/// The receiver under test. What the scenario does not say of it is as the configuration has it.
+fn receiver_at(
+    known: Option<ReceiverConfig>,
+    at: &ReceiverAt,
+    place: &Place,
+) -> Result<ReceiverConfig, Failure> {
+    let scenario = &place.file;
+    let (known_authority, known_oauth) = known.map(|known| (known.authority, known.oauth)).unzip();
+    let authority = match &at.authority {
+        Some(file) => Some(read_text("authority", &beside(scenario, file))?.to_string()),
+        None => known_authority,
+    };
+    let authority = authority.ok_or_else(|| {
+        Failure::usage(format!("{place}: expected an `authority` for the receiver, or one in sandbox.yaml"))
+    })?;
+    let oauth = at.oauth.as_ref().map(|oauth| {
+        let secret = read_text("clientSecretFile", &beside(scenario, &oauth.client_secret_file))?;
+        Ok(OauthSettings {
+            token_url: url(&oauth.token_url)?,
+            client_id: oauth.client_id.clone(),
+            client_secret: Zeroizing::new(secret.trim_end().to_owned()),
+            scope: oauth.scope.clone(),
+        })
+    });
+    let oauth = oauth.transpose()?.or(known_oauth.flatten());
+    Ok(ReceiverConfig { url: url(&at.url)?, authority, oauth })
+}
+
+/// The probe that the scenario names, or else that of the command line.
+fn probe_of(
+    at: &ReceiverAt,
+    place: &Place,
+    otherwise: Option<&ShimCommand>,
+) -> Result<Option<ProbeCommand>, Failure> {
+    let named = at
+        .probe
+        .as_ref()
+        .map(|command| command.parse().map_err(|fault| Failure::usage(format!("{place}: `probe`: {fault}"))));
+    Ok(named.transpose()?.or_else(|| otherwise.cloned()).map(ProbeCommand::new))
+}
+
+fn url(text: &str) -> Result<reqwest::Url, Failure> {
+    reqwest::Url::parse(text).map_err(|_| Failure::usage(format!("{text}: expected a URL")))
+}
+
+fn schedule(stage: &Stage) -> Schedule {
+    let retry = &stage.retry;
+    Schedule {
+        first_delay: retry.first_delay,
+        factor: retry.factor,
+        max_delay: retry.max_delay,
+        attempts: retry.attempts,
+        timeout: retry.timeout,
+    }
+}
+
+/// What a client's pauses are drawn with: of the seed, so that other seeds try other pauses.
+fn jitter(seed: u64) -> f64 {
+    let eighths = u8::try_from(seed % 8).unwrap_or_default();
+    f64::from(eighths) / 8.0
+}

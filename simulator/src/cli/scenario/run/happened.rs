@@ -1,0 +1,151 @@
+//! What happened, as the journal of the sandbox tells it: which entries fit, and how they are told.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::miss::Broken;
+use super::names::Names;
+use crate::scenario::{Calls, Notifications};
+
+/// An entry of the journal.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) n: u64,
+    pub(super) at: Timestamp,
+    pub(super) line: Value,
+}
+
+impl Entry {
+    pub(super) fn read(line: &[u8]) -> Result<Self, Broken> {
+        let strange = || Broken("the journal has a line that is no entry: is it that of a d1sim?".to_owned());
+        let line: Value = serde_json::from_slice(line).map_err(|_| strange())?;
+        if line["kind"] == "gap" {
+            let lost = "the journal has lost entries: the scenario makes more than it holds; make it shorter";
+            return Err(Broken(lost.to_owned()));
+        }
+        let n = line["n"].as_u64().ok_or_else(strange)?;
+        let at = line["at"].as_str().and_then(|at| at.parse().ok()).ok_or_else(strange)?;
+        Ok(Self { n, at, line })
+    }
+
+    pub(super) fn text(&self, member: &str) -> Option<&str> {
+        self.line.get(member).and_then(Value::as_str)
+    }
+
+    pub(super) fn is(&self, kind: &str) -> bool {
+        self.text("kind") == Some(kind)
+    }
+
+    pub(super) fn status(&self) -> Option<u64> {
+        self.line.get("status").and_then(Value::as_u64)
+    }
+
+    pub(super) fn attempt(&self) -> u64 {
+        self.line.get("attempt").and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// A member of the body that came, as far as the journal shows it.
+    pub(super) fn of_request(&self, member: &str) -> Option<&Value> {
+        self.line.get("request")?.get("shown")?.get(member)
+    }
+
+    /// A member of the body that was answered.
+    pub(super) fn of_answer(&self, member: &str) -> Option<&str> {
+        self.line.get("answer")?.get("shown")?.get(member)?.as_str()
+    }
+
+    /// The part of the path behind this one.
+    fn behind(&self, part: &str) -> Option<&str> {
+        let mut parts = self.text("path")?.split('/').skip_while(|word| *word != part);
+        parts.nth(1).filter(|id| !id.is_empty())
+    }
+
+    /// The merchant of a request, whether it is in the path or was made by it.
+    pub(super) fn merchant(&self) -> Option<&str> {
+        self.behind("merchants").or_else(|| self.of_answer("merchantId"))
+    }
+
+    /// The token of a request.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.behind("tokens").or_else(|| self.of_answer("tokenId"))
+    }
+
+    /// Whether it is a call of a gateway that has all of this.
+    pub(super) fn fits_call(&self, wanted: &Calls, names: &Names) -> bool {
+        let Some(operation) = self.text("operation").filter(|_| self.is("request")) else { return false };
+        wanted.operation.is_none_or(|wanted| wanted.as_str() == operation)
+            && wanted.gateway.as_ref().is_none_or(|name| names.is_gateway(&name.name, self.text("gateway")))
+            && wanted.merchant.as_ref().is_none_or(|name| names.is_merchant(&name.name, self.merchant()))
+            && wanted.token.as_ref().is_none_or(|name| names.is_token(&name.name, self.token()))
+            && wanted.answered.is_none_or(|status| self.status() == Some(u64::from(status)))
+    }
+}
+
+/// A notification with all attempts so far.
+#[derive(Debug)]
+pub(super) struct Told<'e> {
+    /// Where it was queued; what was queued before the scenario began has none.
+    pub(super) queued: &'e Entry,
+    pub(super) attempts: Vec<&'e Entry>,
+}
+
+impl Told<'_> {
+    fn event(&self) -> Option<&str> {
+        self.queued.line.get("queued")?.get("eventType")?.as_str()
+    }
+
+    /// As the last attempt left it; `waiting` before the first.
+    pub(super) fn outcome(&self) -> &str {
+        match self.attempts.last().and_then(|attempt| attempt.text("outcome")) {
+            None | Some("retry") => "waiting",
+            Some(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn fits(&self, wanted: &Notifications, names: &Names) -> bool {
+        let queued = self.queued;
+        let answered = |status: u32| self.attempts.iter().any(|one| one.status() == Some(u64::from(status)));
+        wanted.event.is_none_or(|event| self.event() == Some(event.as_str()))
+            && wanted.gateway.as_ref().is_none_or(|name| names.is_gateway(&name.name, queued.text("gateway")))
+            && wanted.token.as_ref().is_none_or(|name| names.is_token(&name.name, queued.text("tokenId")))
+            && wanted.answered.is_none_or(answered)
+    }
+
+    pub(super) fn told(&self, names: &Names) -> String {
+        let token = names.token_called(self.queued.text("tokenId").unwrap_or_default());
+        let count = self.attempts.len();
+        let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
+        let answers: Vec<String> = self.attempts.iter().map(|one| answered(one.status())).collect();
+        let answers = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
+        format!("{event} of {token}: {outcome} after {count} attempts{answers}, journal {}", queued_at(self))
+    }
+}
+
+fn queued_at(told: &Told<'_>) -> String {
+    let all = std::iter::once(told.queued).chain(told.attempts.iter().copied());
+    all.map(|entry| entry.n.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The notifications that these entries tell of, in the order in which they were queued.
+pub(super) fn notifications(entries: &[Entry]) -> Vec<Told<'_>> {
+    let mut all: Vec<Told<'_>> = Vec::new();
+    for entry in entries {
+        if entry.text("cause") == Some("notification.forged") {
+            // D1 did not tell it.
+        } else if entry.line.get("queued").is_some() {
+            all.push(Told { queued: entry, attempts: Vec::new() });
+        } else if entry.is("delivery") {
+            let event = entry.text("eventId");
+            let whose = all.iter_mut().find(|told| told.queued.line["queued"]["eventId"].as_str() == event);
+            if let Some(told) = whose {
+                told.attempts.push(entry);
+            }
+        }
+    }
+    all
+}
+
+/// A status, or that there was none.
+pub(super) fn answered(status: Option<u64>) -> String {
+    status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+}

@@ -1,0 +1,58 @@
+//! Which ids the scenario's names stand for.
+
+use std::collections::BTreeMap;
+
+use d1_client::{MerchantId, TokenId};
+
+/// A merchant that was made.
+#[derive(Debug, Clone)]
+pub(super) struct MerchantOf {
+    pub(super) gateway: String,
+    pub(super) id: MerchantId,
+}
+
+/// A token that was made.
+#[derive(Debug, Clone)]
+pub(super) struct TokenOf {
+    pub(super) gateway: String,
+    pub(super) merchant: MerchantId,
+    pub(super) id: TokenId,
+    /// The name of its card, if the scenario tokenized it.
+    pub(super) card: Option<String>,
+}
+
+/// What there is, by the names of the scenario.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The ids of gateways.
+    pub(super) gateways: BTreeMap<String, String>,
+    pub(super) merchants: BTreeMap<String, MerchantOf>,
+    pub(super) tokens: BTreeMap<String, TokenOf>,
+}
+
+impl Names {
+    pub(super) fn is_gateway(&self, name: &str, id: Option<&str>) -> bool {
+        id.is_some() && self.gateways.get(name).map(String::as_str) == id
+    }
+
+    pub(super) fn is_merchant(&self, name: &str, id: Option<&str>) -> bool {
+        id.is_some() && self.merchants.get(name).map(|merchant| merchant.id.as_str()) == id
+    }
+
+    pub(super) fn is_token(&self, name: &str, id: Option<&str>) -> bool {
+        id.is_some() && self.tokens.get(name).map(|token| token.id.as_str()) == id
+    }
+
+    pub(super) fn merchant_called(&self, id: &str) -> String {
+        called(self.merchants.iter().find(|(_, known)| known.id.as_str() == id).map(|(name, _)| name), id)
+    }
+
+    pub(super) fn token_called(&self, id: &str) -> String {
+        called(self.tokens.iter().find(|(_, known)| known.id.as_str() == id).map(|(name, _)| name), id)
+    }
+}
+
+/// The name, or the id of what the scenario has no name for.
+fn called(name: Option<&String>, id: &str) -> String {
+    name.map_or_else(|| id.to_owned(), |name| format!("`{name}`"))
+}

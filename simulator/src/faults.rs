@@ -1,0 +1,401 @@
+//! Scripted hostility: faults that are set over the admin port (or by a profile) and strike calls,
+//! connections and notifications by where, when and chance.
+//!
+//! Whether a fault strikes is decided here alone, and written into the journal. What a strike does is the
+//! business of who was struck: `http`, `tls` and the outbox. Draws are a pure function of the seed, the
+//! fault's name, the stream (one path of calls, the notifications of one token) and a number in it.
+
+mod fault;
+mod form;
+mod read;
+mod standing;
+
+pub(crate) use fault::{Act, Answer, AnswerBody, Notice, RetryAfter};
+pub(crate) use form::{BadCertificate, FaultForm, HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
+pub(crate) use read::FaultError;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::chance::Chance;
+use crate::clock::{Aside, rfc3339};
+use crate::domain::{Moment, Pan};
+use crate::journal::{self, Fact, Journal};
+use fault::{Effect, Fault};
+use read::wrong;
+use standing::Standing;
+
+/// The faults of `--hostile`.
+const HOSTILE: &str = include_str!("faults/hostile.yaml");
+/// Faults that are set at once.
+const MOST: usize = 64;
+
+/// Bits of [`Faults::armed`].
+const CALLS: u8 = 1;
+const CARDS: u8 = 2;
+const CONNECTIONS: u8 = 4;
+const NOTIFICATIONS: u8 = 8;
+
+/// The faults of one sandbox.
+pub(crate) struct Faults {
+    /// What there is a fault for: all that is looked at while there is none.
+    armed: AtomicU8,
+    state: Mutex<State>,
+    chance: Chance,
+    known: Known,
+    journal: Arc<Journal>,
+}
+
+/// What a fault may name.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The test cards by name.
+    pub(crate) cards: HashMap<String, Pan>,
+    /// Whether certificates can be signed as D1's own is.
+    pub(crate) authority: bool,
+}
+
+#[derive(Default)]
+struct State {
+    standing: Vec<Standing>,
+    made: u64,
+    stalled: Vec<Stalled>,
+    stalls: u64,
+}
+
+/// Somebody who hangs until a fault is lifted or ends with its time.
+struct Stalled {
+    fault: u64,
+    place: u64,
+    go_on: oneshot::Sender<()>,
+    /// Given back before he goes on, so that a clock which is moved next waits for him.
+    aside: Option<Aside>,
+}
+
+/// A place among those who hang, given up when dropped.
+struct Place<'a> {
+    faults: &'a Faults,
+    place: u64,
+}
+
+/// A call as faults see it: who calls by the certificate, what the path names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) gateway: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) correlation: Option<&'a str>,
+    /// Known once the JWE of createToken is open.
+    pub(crate) card: Option<&'a Pan>,
+}
+
+/// A notification as faults see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queued<'a> {
+    pub(crate) gateway: &'a str,
+    pub(crate) merchant: &'a str,
+    pub(crate) token: &'a str,
+}
+
+/// What has befallen somebody, and which fault it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Struck<A> {
+    pub(crate) name: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) act: A,
+}
+
+/// A fault that is lifted, and in which order what it holds is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifted {
+    pub(crate) number: u64,
+    pub(crate) holds: Option<HoldOrder>,
+}
+
+impl Lifted {
+    fn of(gone: &Standing) -> Self {
+        let holds = match gone.fault.effect {
+            Effect::Notification(Notice::Hold(order)) => Some(order),
+            _ => None,
+        };
+        Self { number: gone.number, holds }
+    }
+}
+
+/// A fault as the admin port shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct FaultView {
+    #[serde(flatten)]
+    fault: Value,
+    /// What its selectors have met.
+    matched: u64,
+    /// What it has struck of that.
+    applied: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// It strikes nothing any more: its time or its number is used up.
+    over: bool,
+}
+
+impl Faults {
+    pub(crate) fn new(chance: Chance, known: Known, journal: Arc<Journal>) -> Arc<Self> {
+        let (armed, state) = (AtomicU8::new(0), Mutex::default());
+        Arc::new(Self { armed, state, chance, known, journal })
+    }
+
+    /// Sets a fault and returns its name.
+    ///
+    /// Who calls this also sees to its end: see `World::set_fault`.
+    pub(crate) fn set(&self, form: &FaultForm, now: Moment) -> Result<Arc<str>, FaultError> {
+        let mut state = self.lock();
+        let number = state.made + 1;
+        let fault = Arc::new(read::read(form, &format!("fault-{number}"), &self.known)?);
+        let name = Arc::clone(&fault.name);
+        if state.standing.iter().any(|one| one.fault.name == name) {
+            return Err(wrong("name", "one that no fault has; DELETE the other first"));
+        }
+        if state.standing.len() >= MOST {
+            // What strikes nothing any more makes room, the oldest first; not what still holds something.
+            let done = |one: &Standing| one.is_over(now) && Lifted::of(one).holds.is_none();
+            let over = state.standing.iter().position(done);
+            let full = || wrong("body", format!("at most {MOST} faults at once; DELETE one first"));
+            let gone = state.standing.remove(over.ok_or_else(full)?);
+            self.gone(&mut state, &gone, now);
+        }
+        state.made = number;
+        self.note(now, None, journal::Fault::new(&name, "set", fault.effect.name()));
+        state.standing.push(Standing::new(number, fault, now));
+        self.rearm(&state);
+        Ok(name)
+    }
+
+    /// Sets the faults of the hostile profile.
+    pub(crate) fn set_hostile(&self, now: Moment) -> Result<(), FaultError> {
+        let forms: Vec<FaultForm> =
+            serde_saphyr::from_str(HOSTILE).map_err(|fault| wrong("hostile.yaml", fault.to_string()))?;
+        forms.iter().try_for_each(|form| self.set(form, now).map(drop))
+    }
+
+    /// Lifts the fault of this name; nothing if there is none.
+    ///
+    /// Who calls this also releases what the fault holds: see `World::lift_fault`.
+    pub(crate) fn lift(&self, name: &str, now: Moment) -> Option<Lifted> {
+        let mut state = self.lock();
+        let at = state.standing.iter().position(|one| &*one.fault.name == name)?;
+        let gone = state.standing.remove(at);
+        self.gone(&mut state, &gone, now);
+        Some(Lifted::of(&gone))
+    }
+
+    /// Lifts all faults.
+    pub(crate) fn lift_all(&self, now: Moment) -> Vec<Lifted> {
+        let mut state = self.lock();
+        let all = std::mem::take(&mut state.standing);
+        for gone in &all {
+            self.gone(&mut state, gone, now);
+        }
+        all.iter().map(Lifted::of).collect()
+    }
+
+    /// Every fault, in the order in which they were set and strike.
+    pub(crate) fn view(&self, now: Moment) -> Vec<FaultView> {
+        let view = |one: &Standing| FaultView {
+            fault: one.fault.shown.clone(),
+            matched: one.matched,
+            applied: one.applied,
+            until: one.until.map(rfc3339),
+            over: one.is_over(now),
+        };
+        self.lock().standing.iter().map(view).collect()
+    }
+
+    /// What befalls a call, in order. Nothing comes after an answer, or a reset before anything is done.
+    pub(crate) fn strike_call(&self, call: &Call<'_>, now: Moment) -> Vec<Struck<Act>> {
+        let wanted = if call.card.is_some() { CARDS } else { CALLS };
+        if !self.is_armed(wanted) {
+            return Vec::new();
+        }
+        let stream = format!("{} {}", call.operation, call.path);
+        let mut struck = Vec::new();
+        for one in &mut self.lock().standing {
+            let fault = Arc::clone(&one.fault);
+            let Effect::Call(effect) = &fault.effect else { continue };
+            if !fault.matches_call(call) {
+                continue;
+            }
+            let Some(strike) = one.meet(self.chance, &stream, now) else { continue };
+            let Some(act) = one.act(effect, strike, (self.chance, &stream, now)) else { continue };
+            one.applied = one.applied.saturating_add(1);
+            let fact = journal::Fault {
+                operation: Some(call.operation),
+                gateway: Some(call.gateway),
+                ..journal::Fault::new(&fault.name, "struck", fault.effect.name())
+            };
+            self.note(now, call.correlation, fact);
+            let ends = act.ends_it();
+            struck.push(Struck { name: Arc::clone(&fault.name), number: one.number, act });
+            if ends {
+                break;
+            }
+        }
+        struck
+    }
+
+    /// What befalls a connection: the first fault that strikes.
+    pub(crate) fn strike_connection(&self, now: Moment) -> Option<Struck<HandshakeFault>> {
+        if !self.is_armed(CONNECTIONS) {
+            return None;
+        }
+        self.lock().standing.iter_mut().find_map(|one| {
+            let Effect::Connection(act) = one.fault.effect else { return None };
+            one.meet(self.chance, "connections", now)?;
+            one.applied = one.applied.saturating_add(1);
+            let name = Arc::clone(&one.fault.name);
+            self.note(now, None, journal::Fault::new(&name, "struck", one.fault.effect.name()));
+            Some(Struck { name, number: one.number, act })
+        })
+    }
+
+    /// What befalls a notification that is being queued: the first fault that strikes.
+    pub(crate) fn strike_notification(&self, queued: &Queued<'_>, now: Moment) -> Option<Struck<Notice>> {
+        if !self.is_armed(NOTIFICATIONS) {
+            return None;
+        }
+        self.lock().standing.iter_mut().find_map(|one| {
+            let Effect::Notification(act) = one.fault.effect else { return None };
+            if !one.fault.matches(queued.gateway, Some(queued.merchant), Some(queued.token)) {
+                return None;
+            }
+            one.meet(self.chance, queued.token, now)?;
+            one.applied = one.applied.saturating_add(1);
+            let name = Arc::clone(&one.fault.name);
+            let fact = journal::Fault {
+                gateway: Some(queued.gateway),
+                token_id: Some(queued.token),
+                ..journal::Fault::new(&name, "struck", one.fault.effect.name())
+            };
+            self.note(now, None, fact);
+            Some(Struck { name, number: one.number, act })
+        })
+    }
+
+    /// Returns once the fault with this number is lifted, or has ended with its time.
+    pub(crate) async fn until_lifted(&self, number: u64, aside: Option<Aside>) {
+        let (go_on, gone) = oneshot::channel();
+        let place = {
+            let mut state = self.lock();
+            if !state.standing.iter().any(|one| one.number == number && !one.has_ended) {
+                return;
+            }
+            state.stalls += 1;
+            let place = state.stalls;
+            state.stalled.push(Stalled { fault: number, place, go_on, aside });
+            place
+        };
+        let _place = Place { faults: self, place };
+        // An error means that the sandbox is gone, and with it everything that hangs here.
+        let _ = gone.await;
+    }
+
+    /// When the first of the faults with a `for` ends that have not ended yet.
+    pub(crate) fn next_end(&self) -> Option<Moment> {
+        let state = self.lock();
+        state.standing.iter().filter(|one| !one.has_ended).filter_map(|one| one.until).min()
+    }
+
+    /// Ends the first fault whose time is over by `now`: when that was, and the journal's number for it.
+    pub(crate) fn end_one(&self, now: Moment) -> Option<(Moment, u64)> {
+        let mut state = self.lock();
+        let due = |one: &&mut Standing| !one.has_ended && one.until.is_some_and(|until| until <= now);
+        let one = state.standing.iter_mut().filter(due).min_by_key(|one| (one.until, one.number))?;
+        let at = one.until?;
+        one.has_ended = true;
+        let (number, fault) = (one.number, Arc::clone(&one.fault));
+        let n = self.note(at, None, journal::Fault::new(&fault.name, "ended", fault.effect.name()));
+        state.let_go(number);
+        Some((at, n))
+    }
+
+    /// All that a sandbox without faults pays.
+    fn is_armed(&self, wanted: u8) -> bool {
+        self.armed.load(Ordering::Relaxed) & wanted != 0
+    }
+
+    fn rearm(&self, state: &State) {
+        let bits = state.standing.iter().map(|one| match one.fault.effect {
+            Effect::Call(_) if one.fault.card.is_some() => CARDS,
+            Effect::Call(_) => CALLS,
+            Effect::Connection(_) => CONNECTIONS,
+            Effect::Notification(_) => NOTIFICATIONS,
+        });
+        self.armed.store(bits.fold(0, |all, bit| all | bit), Ordering::Relaxed);
+    }
+
+    fn gone(&self, state: &mut State, gone: &Standing, now: Moment) {
+        self.rearm(state);
+        self.note(now, None, journal::Fault::new(&gone.fault.name, "lifted", gone.fault.effect.name()));
+        state.let_go(gone.number);
+    }
+
+    fn note(&self, now: Moment, correlation: Option<&str>, fault: journal::Fault<'_>) -> u64 {
+        let gateway = fault.gateway;
+        self.journal.record(now, gateway, correlation, &Fact::Fault(fault))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Lets those go on who hang by the fault with this number.
+    fn let_go(&mut self, number: u64) {
+        for Stalled { aside, go_on, .. } in self.stalled.extract_if(.., |stalled| stalled.fault == number) {
+            drop(aside);
+            // Whoever has given up meanwhile is not there to go on.
+            let _ = go_on.send(());
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.faults.lock().stalled.retain(|stalled| stalled.place != self.place);
+    }
+}
+
+impl Fault {
+    fn matches_call(&self, call: &Call<'_>) -> bool {
+        let (merchant, token) = (behind(call.path, "merchants"), behind(call.path, "tokens"));
+        self.operations.contains(&call.operation)
+            && self.card.as_ref() == call.card
+            && self.matches(call.gateway, merchant, token)
+    }
+
+    fn matches(&self, gateway: &str, merchant: Option<&str>, token: Option<&str>) -> bool {
+        let fits = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
+        };
+        fits(&self.gateway, Some(gateway)) && fits(&self.merchant, merchant) && fits(&self.token, token)
+    }
+}
+
+/// The part of a path that follows the part with this name.
+fn behind<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    path.split('/').skip_while(|part| *part != name).nth(1)
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("armed", &self.armed).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

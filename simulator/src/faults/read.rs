@@ -1,0 +1,339 @@
+//! From the form to a fault that can be set. Every refusal names the member.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::Known;
+use super::fault::{
+    Act, Answer, AnswerBody, CallEffect, Effect, Fault, Latency, Notice, OPERATIONS, RetryAfter, When,
+};
+use super::form::{
+    AnswerForm, BadCertificate, DrawnForm, FaultForm, HandshakeFault, LatencyForm, LimitForm, RetryAfterForm,
+};
+use crate::clock::parse_rfc3339;
+use crate::config::parse_duration;
+use crate::domain::{GatewayId, MerchantId, TokenId};
+
+/// The longest name.
+const LONGEST_NAME: usize = 64;
+/// The longest a call or a notification may be kept waiting.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest a fault lasts by itself.
+const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// The longest a connection idles before it is closed.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);
+/// The longest text of a forced answer, in bytes.
+const LONGEST_TEXT: usize = 16 * 1024;
+/// Members added to one answer, and copies of one notification.
+const MOST_MORE: u32 = 10;
+
+/// What is wrong with a fault. `expected` says what to write.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: expected {expected}")]
+pub(crate) struct FaultError {
+    pub(crate) member: &'static str,
+    pub(crate) expected: String,
+}
+
+pub(super) fn wrong(member: &'static str, expected: impl Into<String>) -> FaultError {
+    FaultError { member, expected: expected.into() }
+}
+
+/// Checks a form. `fresh` is the name of a fault that has none.
+pub(super) fn read(form: &FaultForm, fresh: &str, known: &Known) -> Result<Fault, FaultError> {
+    let effect = effect(form)?;
+    let signed = |bad| !matches!(bad, BadCertificate::UnknownAuthority | BadCertificate::SelfSigned);
+    if matches!(effect, Effect::Connection(HandshakeFault::Certificate(bad)) if signed(bad))
+        && !known.authority
+    {
+        return Err(wrong(
+            "handshake",
+            "ca/server-ca.pem and ca/server-ca.key beside sandbox.yaml to sign it with",
+        ));
+    }
+    let operations = operations(form.on.as_deref(), &effect)?;
+    let card = form.card.as_ref().map(|name| {
+        known
+            .cards
+            .get(name)
+            .cloned()
+            .ok_or_else(|| wrong("card", "the name of a card that `d1sim cards` prints"))
+    });
+    let card = card.transpose()?;
+    if card.is_some() && operations.iter().any(|operation| *operation != "createToken") {
+        return Err(wrong("card", "none, or `on: [createToken]`: no other call shows its card"));
+    }
+    let mut shown = form.shown();
+    let name = name(form.name.as_deref().unwrap_or(fresh))?;
+    shown["name"] = Value::from(&*name);
+    whose(form, &effect)?;
+    Ok(Fault {
+        name,
+        operations,
+        gateway: form.gateway.clone(),
+        merchant: form.merchant.clone(),
+        token: form.token.clone(),
+        card,
+        when: when(form, &effect)?,
+        effect,
+        shown,
+    })
+}
+
+fn name(text: &str) -> Result<Arc<str>, FaultError> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let fits = (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(good);
+    fits.then(|| text.into()).ok_or_else(|| wrong("name", "1 to 64 of A-Z, a-z, 0-9, _ and -"))
+}
+
+/// The operations that `on` names; none for what is no call.
+fn operations(on: Option<&[String]>, effect: &Effect) -> Result<Vec<&'static str>, FaultError> {
+    let other = match effect {
+        Effect::Call(_) => None,
+        Effect::Connection(_) => Some("connections"),
+        Effect::Notification(_) => Some("notifications"),
+    };
+    if let Some(only) = other {
+        let fits = on.is_none_or(|on| on.iter().all(|name| name == only) && !on.is_empty());
+        let expected = format!("[{only}]: {} befalls nothing else", effect.name());
+        return fits.then(Vec::new).ok_or_else(|| wrong("on", expected));
+    }
+    let Some(on) = on else { return Ok(OPERATIONS.to_vec()) };
+    let mut named = Vec::new();
+    for name in on {
+        match name.as_str() {
+            "calls" => named.extend(OPERATIONS),
+            "reads" => named.push("getToken"),
+            // What may be sent again whatever became of it (C34).
+            "repeatable" => named.extend(["getAccessToken", "getToken", "deleteToken"]),
+            "creates" => named.extend(["createMerchant", "createToken", "createTransaction"]),
+            name => {
+                let known = OPERATIONS.into_iter().find(|known| *known == name);
+                let groups = "calls, reads, repeatable or creates";
+                let expected = || format!("{}, {groups} with {}", OPERATIONS.join(", "), effect.name());
+                named.push(known.ok_or_else(|| wrong("on", expected()))?);
+            }
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    if named.is_empty() {
+        Err(wrong("on", "at least one operation or group, or leave it out"))
+    } else {
+        Ok(named)
+    }
+}
+
+/// Selectors that can match something.
+fn whose(form: &FaultForm, effect: &Effect) -> Result<(), FaultError> {
+    let named = [("gateway", &form.gateway), ("merchant", &form.merchant), ("token", &form.token)];
+    if matches!(effect, Effect::Connection(_))
+        && let Some((member, _)) = named.into_iter().find(|(_, value)| value.is_some())
+    {
+        return Err(wrong(member, "none with handshake: nobody has said who they are by then"));
+    }
+    let fits = |value: &Option<String>, good: fn(&str) -> bool| value.as_deref().is_none_or(good);
+    if !fits(&form.gateway, |text| GatewayId::parse(text).is_some()) {
+        return Err(wrong("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"));
+    }
+    if !fits(&form.merchant, |text| MerchantId::parse(text).is_some()) {
+        return Err(wrong("merchant", "11 digits"));
+    }
+    if !fits(&form.token, |text| TokenId::parse(text).is_some()) {
+        return Err(wrong("token", "a tokenId of this sandbox"));
+    }
+    Ok(())
+}
+
+fn when(form: &FaultForm, effect: &Effect) -> Result<When, FaultError> {
+    let counts = [("nth", form.nth), ("every", form.every), ("times", form.times)];
+    if let Some((member, _)) = counts.into_iter().find(|(_, count)| *count == Some(0)) {
+        return Err(wrong(member, "a whole number from 1"));
+    }
+    if form.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
+        return Err(wrong("probability", "a number from 0 to 1"));
+    }
+    if form.most_in_a_row == Some(0) {
+        return Err(wrong("mostInARow", "a whole number from 1"));
+    }
+    let limits = matches!(effect, Effect::Call(CallEffect::Limit { .. }));
+    let chosen = form.nth.is_some() || form.every.is_some() || form.probability.is_some();
+    if limits && (chosen || form.most_in_a_row.is_some()) {
+        return Err(wrong(
+            "limit",
+            "no nth, every, probability or mostInARow beside it: a limit counts every call",
+        ));
+    }
+    if form.lasts.is_some() && matches!(effect, Effect::Notification(Notice::Hold(_))) {
+        return Err(wrong("for", "none with hold, which ends when the fault is lifted; see delay"));
+    }
+    let lasts = form.lasts.as_deref().map(|text| duration("for", text, LONGEST_LIFE)).transpose()?;
+    Ok(When {
+        nth: form.nth,
+        every: form.every,
+        times: form.times,
+        lasts,
+        probability: form.probability,
+        most_in_a_row: form.most_in_a_row,
+    })
+}
+
+/// The one effect that a form names.
+fn effect(form: &FaultForm) -> Result<Effect, FaultError> {
+    let act = |act| Effect::Call(CallEffect::Act(act));
+    let more = |member, count: u32| {
+        let fits = (1..=MOST_MORE).contains(&count);
+        fits.then_some(count).ok_or_else(|| wrong(member, format!("a whole number from 1 to {MOST_MORE}")))
+    };
+    let mut found = Vec::new();
+    let mut take = |effect: Option<Result<Effect, FaultError>>| found.extend(effect);
+    take(form.answer.as_ref().map(|form| Ok(act(Act::Answer(Arc::new(answer(form)?))))));
+    take(form.latency.as_ref().map(|form| Ok(Effect::Call(CallEffect::Latency(latency(form)?)))));
+    take(form.limit.as_ref().map(|form| Ok(Effect::Call(limit(form)?))));
+    take(form.reset.map(|at| Ok(act(Act::Reset(at)))));
+    take(form.stall.map(|at| Ok(act(Act::Stall(at)))));
+    take(form.truncate.map(|yes| flag("truncate", yes, act(Act::Truncate))));
+    take(form.malformed.clone().map(|malformed| Ok(act(Act::Malformed(malformed)))));
+    take(form.unknown_members.map(|count| Ok(act(Act::UnknownMembers(more("unknownMembers", count)?)))));
+    take(form.revoke_bearer.map(|yes| flag("revokeBearer", yes, act(Act::RevokeBearer))));
+    take(
+        form.close_idle
+            .as_ref()
+            .map(|text| Ok(act(Act::CloseIdle(duration("closeIdle", text, LONGEST_IDLE)?)))),
+    );
+    take(form.goaway.map(|yes| flag("goaway", yes, act(Act::Goaway))));
+    take(form.handshake.map(|handshake| Ok(Effect::Connection(handshake))));
+    let notice = Effect::Notification;
+    take(form.duplicate.map(|count| Ok(notice(Notice::Duplicate(more("duplicate", count)?)))));
+    take(form.delay.as_ref().map(|text| Ok(notice(Notice::Delay(duration("delay", text, LONGEST_WAIT)?)))));
+    take(form.drop.map(|yes| flag("drop", yes, notice(Notice::Drop))));
+    take(form.hold.map(|order| Ok(notice(Notice::Hold(order)))));
+    take(
+        form.reorder
+            .as_ref()
+            .map(|text| Ok(notice(Notice::Reorder(duration("reorder", text, LONGEST_WAIT)?)))),
+    );
+    let count = found.len();
+    match found.pop() {
+        Some(effect) if count == 1 => effect,
+        _ => Err(wrong(
+            "body",
+            format!(
+                "exactly one of answer, latency, limit, reset, stall, truncate, malformed, unknownMembers, \
+                 revokeBearer, closeIdle, goaway, handshake, duplicate, delay, drop, hold and reorder, found {count}"
+            ),
+        )),
+    }
+}
+
+fn flag(member: &'static str, yes: bool, effect: Effect) -> Result<Effect, FaultError> {
+    yes.then_some(effect).ok_or_else(|| wrong(member, "true, or leave it out"))
+}
+
+fn duration(member: &'static str, text: &str, most: Duration) -> Result<Duration, FaultError> {
+    let read = parse_duration(text).filter(|length| !length.is_zero() && *length <= most);
+    read.ok_or_else(|| {
+        wrong(member, format!("a duration like 500ms, 30s or 10m, at most {} s", most.as_secs()))
+    })
+}
+
+fn latency(form: &LatencyForm) -> Result<Latency, FaultError> {
+    let read = |text: &str| duration("latency", text, LONGEST_WAIT);
+    Ok(match form {
+        LatencyForm::Fixed(text) => Latency::Fixed(read(text)?),
+        LatencyForm::Drawn(DrawnForm::Uniform { from, to }) => {
+            let (from, to) = (read(from)?, read(to)?);
+            if from > to {
+                return Err(wrong("latency", "uniform with from at most to"));
+            }
+            Latency::Uniform { from, to }
+        }
+        LatencyForm::Drawn(DrawnForm::Exponential { mean, most }) => {
+            Latency::Exponential { mean: read(mean)?, most: read(most)? }
+        }
+    })
+}
+
+fn limit(form: &LimitForm) -> Result<CallEffect, FaultError> {
+    let per = form.per.as_deref().map(|text| duration("limit", text, LONGEST_LIFE)).transpose()?;
+    Ok(CallEffect::Limit { calls: form.calls, per })
+}
+
+fn answer(form: &AnswerForm) -> Result<Answer, FaultError> {
+    if !(200..=599).contains(&form.status) {
+        return Err(wrong("answer", "a status from 200 to 599"));
+    }
+    let object = form.error_code.is_some() || form.error.is_some() || form.members.is_some();
+    if object && form.body.is_some() {
+        return Err(wrong("answer", "body, or errorCode, error and members: one of the two"));
+    }
+    if matches!(form.status, 204 | 205 | 304)
+        && (object || form.body.as_deref().is_some_and(|body| !body.is_empty()))
+    {
+        return Err(wrong("answer", "no body with 204, 205 and 304"));
+    }
+    let body = match &form.body {
+        Some(text) if text.len() > LONGEST_TEXT => return Err(wrong("answer", "a body of at most 16 KiB")),
+        Some(text) => AnswerBody::Text(text.clone()),
+        None if matches!(form.status, 204 | 205 | 304) => AnswerBody::Text(String::new()),
+        None => AnswerBody::Json(error_object(form)),
+    };
+    let retry_after = form.retry_after.as_ref().map(retry_after).transpose()?;
+    Ok(Answer { status: form.status, retry_after, body })
+}
+
+/// The error object of C9, and of C10 for 401.
+fn error_object(form: &AnswerForm) -> Map<String, Value> {
+    let (code, error) = usual(form.status);
+    let code = form.error_code.as_deref().or(code);
+    let mut object = Map::new();
+    if let Some(code) = code {
+        object.insert("errorCode".into(), code.into());
+    }
+    object.insert("error".into(), form.error.as_deref().unwrap_or(error).into());
+    object.extend(form.members.clone().unwrap_or_default());
+    object
+}
+
+/// What the answers of this sandbox with a status say (C9-C15, C32).
+fn usual(status: u16) -> (Option<&'static str>, &'static str) {
+    match status {
+        400 => (Some("INVALID_FIELD"), "body"),
+        401 => (None, "AUTHORIZER_UNAUTHORIZED"),
+        403 => (Some("FORBIDDEN"), "forbidden"),
+        404 => (Some("RESOURCE_NOT_FOUND"), "not found"),
+        405 => (Some("METHOD_NOT_ALLOWED"), "method not allowed"),
+        413 => (Some("PAYLOAD_TOO_LARGE"), "request body too large"),
+        415 => (Some("UNSUPPORTED_MEDIA_TYPE"), "application/json expected"),
+        429 => (Some("TOO_MANY_REQUESTS"), "too many requests"),
+        500 => (Some("INTERNAL_ERROR"), "internal error"),
+        503 => (Some("SERVICE_UNAVAILABLE"), "service unavailable"),
+        _ => (None, "forced by a fault"),
+    }
+}
+
+fn retry_after(form: &RetryAfterForm) -> Result<RetryAfter, FaultError> {
+    let text = match form {
+        RetryAfterForm::Text(literal) => {
+            let good = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+            let fits = literal.text.len() <= 128 && literal.text.bytes().all(good);
+            let text = fits.then(|| RetryAfter::Text(literal.text.clone()));
+            return text
+                .ok_or_else(|| wrong("retryAfter", "a text of at most 128 printable ASCII characters"));
+        }
+        RetryAfterForm::Told(text) => text,
+    };
+    if let Some(moment) = parse_rfc3339(text) {
+        // What an HTTP date can name.
+        let names = (0..253_402_300_800).contains(&moment.as_seconds());
+        return names
+            .then_some(RetryAfter::Date(moment))
+            .ok_or_else(|| wrong("retryAfter", "a moment from 1970 to 9999"));
+    }
+    let length = parse_duration(text).filter(|length| *length <= LONGEST_LIFE);
+    let seconds = length
+        .map(|length| RetryAfter::Seconds(length.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)));
+    seconds.ok_or_else(|| wrong("retryAfter", "\"30s\", a moment in RFC 3339, or {\"text\": ...}"))
+}

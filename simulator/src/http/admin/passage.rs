@@ -1,0 +1,176 @@
+//! `POST /clock/advance`: how far, and what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::Admin;
+use super::handlers::{LONGEST_WAIT, Steer, bad_parameter};
+use crate::clock::{parse_rfc3339, rfc3339};
+use crate::config::parse_duration;
+use crate::domain::{GatewayId, IssuerEvent, TokenId};
+use crate::http::answer::answer;
+use crate::http::problem::Problem;
+use crate::http::strict_json::{DecodeError, Members, Wire};
+use crate::world::{Halt, NAMES, Wanted, Way};
+
+/// The longest step of the clock: ten years.
+const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// The longest silence that is waited for, in real time.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+
+/// Body of `POST /clock/advance`.
+pub(super) struct Advance {
+    way: Way,
+    /// In real time.
+    silence: Duration,
+    lease: Option<String>,
+}
+
+impl Wire for Advance {
+    const MEMBERS: &'static [(&'static str, bool)] =
+        &[("by", false), ("to", false), ("until", false), ("silence", false), ("lease", false)];
+
+    fn read(members: &Members) -> Result<Self, DecodeError> {
+        let by = members.optional_text("by")?.map(by).transpose()?;
+        let to = members.optional_text("to")?.map(to).transpose()?;
+        let until = members.optional("until")?.map(until).transpose()?;
+        let mut ways: Vec<Way> = [by, to, until].into_iter().flatten().collect();
+        let (Some(way), true) = (ways.pop(), ways.is_empty()) else {
+            let found = if ways.is_empty() { "none" } else { "more than one" };
+            return Err(DecodeError::invalid("body", "exactly one of by, to and until", found));
+        };
+        let silence = members.optional_text("silence")?.unwrap_or("0s");
+        let silence = parse_duration(silence).filter(|silence| *silence <= LONGEST_SILENCE);
+        let silence = silence.ok_or_else(|| {
+            DecodeError::invalid("silence", "a duration of at most 10s, like 200ms", "another text")
+        })?;
+        let lease = members.optional_text("lease")?.map(str::to_owned);
+        Ok(Self { way, silence, lease })
+    }
+}
+
+fn by(text: &str) -> Result<Way, DecodeError> {
+    let by = parse_duration(text).filter(|by| !by.is_zero() && *by <= LONGEST_STEP);
+    let expected = "a duration above zero, at most ten years, like 90s, 2h or 30d";
+    by.map(Way::By).ok_or_else(|| DecodeError::invalid("by", expected, "another text"))
+}
+
+fn to(text: &str) -> Result<Way, DecodeError> {
+    let expected = "a moment like 2026-04-22T10:00:00Z";
+    parse_rfc3339(text).map(Way::To).ok_or_else(|| DecodeError::invalid("to", expected, "another text"))
+}
+
+fn until(value: &Value) -> Result<Way, DecodeError> {
+    let expected = "quiet, next, or an object with event";
+    match value {
+        Value::String(text) if text == "quiet" => Ok(Way::Quiet),
+        Value::String(text) if text == "next" => Ok(Way::Next),
+        Value::Object(members) => {
+            let known = ["event", "gateway", "tokenId"];
+            if members.keys().any(|name| !known.contains(&name.as_str())) {
+                let expected = "only event, gateway and tokenId";
+                return Err(DecodeError::invalid("until", expected, "an unknown member"));
+            }
+            let text = |name: &str| match members.get(name) {
+                None => Ok(None),
+                Some(Value::String(text)) => Ok(Some(text.as_str())),
+                Some(_) => Err(DecodeError::invalid(&format!("until.{name}"), "a string", "something else")),
+            };
+            let name = text("event")?.ok_or_else(|| DecodeError::invalid("until", expected, "no event"))?;
+            let gateway = text("gateway")?.map(|text| named("until.gateway", GatewayId::parse(text)));
+            let token = text("tokenId")?.map(|text| named("until.tokenId", TokenId::parse(text)));
+            let (gateway, token) = (gateway.transpose()?, token.transpose()?);
+            Ok(Way::Event(Wanted { name: event_name(name)?.to_owned(), gateway, token }))
+        }
+        _ => Err(DecodeError::invalid("until", expected, "something else")),
+    }
+}
+
+fn named<T>(member: &str, found: Option<T>) -> Result<T, DecodeError> {
+    found.ok_or_else(|| DecodeError::invalid(member, "an identifier of this sandbox", "another text"))
+}
+
+fn event_name(name: &str) -> Result<&str, DecodeError> {
+    if NAMES.contains(&name) || IssuerEvent::parse(name).is_some() {
+        return Ok(name);
+    }
+    let events = IssuerEvent::ALL.into_iter().map(IssuerEvent::as_str);
+    let known: Vec<&str> = NAMES.into_iter().chain(events).collect();
+    Err(DecodeError::invalid("until.event", &format!("one of {}", known.join(", ")), "another text"))
+}
+
+/// What the clock shows, and until when an exchange waits for it; waits for one that does, if there is none.
+pub(super) async fn clock(
+    State(admin): State<Arc<Admin>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = query.as_deref().filter(|query| !query.is_empty());
+    let wait = match query.map(|query| query.strip_prefix("wait_ms=").and_then(|text| text.parse().ok())) {
+        None => 0,
+        Some(Some(wait)) if wait <= LONGEST_WAIT => wait,
+        Some(_) => {
+            return Err(bad_parameter("wait_ms: expected a whole number up to 60000, and nothing else"));
+        }
+    };
+    let clock = &admin.app.clock;
+    if wait > 0 && clock.next_wait().is_none() {
+        let busy = |_| Problem::unavailable("too many readers wait; try again");
+        let _place = admin.readers.try_acquire().map_err(busy)?;
+        let mut stop = admin.stop.clone();
+        // Nobody who waits within the time is an answer too.
+        tokio::select! {
+            _ = timeout(Duration::from_millis(wait), clock.somebody_waits()) => {}
+            () = stop.told() => {}
+        }
+    }
+    let body = json!({"now": rfc3339(clock.now().at), "heldUntil": clock.next_wait().map(rfc3339)});
+    Ok(answer(StatusCode::OK, &body))
+}
+
+/// Moves the clock. Who asked may go away: a step is made whole all the same.
+pub(super) async fn advance(
+    State(admin): State<Arc<Admin>>,
+    Steer(advance): Steer<Advance>,
+) -> Result<Response, Problem> {
+    let passing = tokio::spawn(async move {
+        let (app, mut stop) = (&admin.app, admin.stop.clone());
+        let passing = async {
+            let mut turn = app.world.turn().await;
+            admin.lease.check(advance.lease.as_deref())?;
+            let passed = app.world.advance(&mut turn, &app.clock, advance.way, advance.silence).await;
+            passed.map_err(Problem::from)
+        };
+        tokio::select! {
+            passed = passing => passed,
+            () = stop.told() => Err(Problem::unavailable("the sandbox stops")),
+        }
+    });
+    let passed = passing.await.map_err(|_| Problem::internal())??;
+    let body = json!({
+        "now": rfc3339(passed.now),
+        "fired": passed.fired,
+        "leftOut": passed.left_out,
+        "journal": passed.journal,
+    });
+    Ok(answer(StatusCode::OK, &body))
+}
+
+impl From<Halt> for Problem {
+    fn from(halt: Halt) -> Self {
+        let error = halt.to_string();
+        let (status, code) = match halt {
+            Halt::Real(_) => (StatusCode::CONFLICT, "REAL_CLOCK"),
+            Halt::Past { .. } | Halt::End { .. } => (StatusCode::BAD_REQUEST, "INVALID_FIELD"),
+            Halt::NotQuiet { .. } | Halt::NotSilent { .. } => (StatusCode::CONFLICT, "NOT_QUIET"),
+            Halt::NothingDue { .. } => (StatusCode::CONFLICT, "NOTHING_DUE"),
+            Halt::TooManyStops { .. } => (StatusCode::CONFLICT, "TOO_MANY_STOPS"),
+        };
+        Self::new(status, code, error)
+    }
+}

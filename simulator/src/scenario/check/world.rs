@@ -1,0 +1,75 @@
+//! What is known of the world between two steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use d1_fixtures::IssuerEvent;
+use jiff::Timestamp;
+
+use crate::scenario::finding::Place;
+use crate::scenario::words::{Operation, TokenState};
+
+/// What is known; what somebody outside can have changed is not.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) merchants: BTreeSet<String>,
+    pub(super) tokens: BTreeMap<String, TokenKnown>,
+    /// The faults that are set, and where.
+    pub(super) faults: BTreeMap<String, Place>,
+    /// All that were ever set.
+    pub(super) ever: BTreeSet<String>,
+    /// The calls that steps have made.
+    pub(super) calls: Vec<Operation>,
+    /// Codes that a fault answers.
+    pub(super) codes: BTreeSet<String>,
+    /// What test cards have planned.
+    pub(super) planned: Vec<IssuerEvent>,
+    /// Something has happened of which a receiver hears.
+    pub(super) told: bool,
+    /// Certificates or clocks of our client may be wrong.
+    pub(super) client_troubled: bool,
+    /// The clock stands here or later.
+    pub(super) clock: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct TokenKnown {
+    pub(super) card: Option<String>,
+    /// `None` if it is not known.
+    pub(super) state: Option<TokenState>,
+    /// Its card plans something, so that its state is not known once the clock moves.
+    pub(super) soon: bool,
+    /// Its card does something after the first transaction.
+    pub(super) after_first_use: bool,
+}
+
+/// The clock goes no further.
+pub(super) fn last_moment() -> Timestamp {
+    // 2100-01-01T00:00:00Z
+    Timestamp::from_second(4_102_444_800).unwrap_or(Timestamp::MAX)
+}
+
+impl World {
+    /// What was planned may have happened by now.
+    pub(super) fn soon_happens(&mut self) {
+        for token in
+            self.tokens.values_mut().filter(|token| token.soon && token.state != Some(TokenState::Deleted))
+        {
+            token.state = None;
+        }
+    }
+
+    pub(super) fn state_of(&self, token: &str) -> Option<TokenState> {
+        self.tokens.get(token).and_then(|token| token.state)
+    }
+
+    pub(super) fn set_state(&mut self, token: &str, state: Option<TokenState>) {
+        if let Some(token) = self.tokens.get_mut(token) {
+            token.state = state;
+        }
+    }
+
+    /// Whether anything can make a call end otherwise than states and cards say.
+    pub(super) fn troubled(&self) -> bool {
+        !self.faults.is_empty() || self.client_troubled
+    }
+}

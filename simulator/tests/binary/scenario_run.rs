@@ -1,0 +1,146 @@
+//! `d1sim scenario run`: the library, and what a run says and writes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Serving, d1sim, empty_folder, ends};
+
+fn library() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/data/scenarios")
+}
+
+fn of_library(name: &str) -> String {
+    library().join(name).display().to_string()
+}
+
+/// A file of these steps, on the stage of the library.
+fn scenario(folder: &Path, name: &str, steps: &str) {
+    fs::copy(library().join("_shop.yaml"), folder.join("_shop.yaml")).expect("the stage");
+    let head =
+        format!("scenario: 1\nname: {name}\ntitle: Something.\nwhy: For a test.\ninclude: [_shop.yaml]\n");
+    let stage = "stage:\n  tokens: {subscription: {merchant: books, card: alice}}\n";
+    fs::write(folder.join(format!("{name}.yaml")), format!("{head}{stage}steps:\n{steps}")).expect("written");
+}
+
+/// The texts of a folder's files, by their names.
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).expect("text"))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn every_scenario_of_the_library_is_as_expected() {
+    let folder = empty_folder();
+    // Those in which the network misbehaves need a sandbox that can.
+    let hostile = |text: &str| text.contains("- fault:") || text.contains("- forge:");
+    let files: Vec<String> = texts(&library())
+        .into_iter()
+        .filter(|(name, text)| name.ends_with(".yaml") && !name.starts_with('_') && !hostile(text))
+        .map(|(name, _)| of_library(&name))
+        .collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let (out, _) = ends(folder.path(), &[&["scenario", "run"], &files[..]].concat(), 0);
+    assert_eq!(out.lines().filter(|line| line.ends_with(": as expected")).count(), files.len(), "{out}");
+}
+
+#[test]
+fn two_runs_with_one_seed_write_the_same_transcripts_without_what_only_one_run_has() {
+    let folder = empty_folder();
+    let library = library().display().to_string();
+    for into in ["one", "other"] {
+        // Whatever comes of them.
+        d1sim(folder.path(), &["scenario", "run", &library, "--seed", "7", "--transcript", into]);
+    }
+    let (one, other) = (texts(&folder.path().join("one")), texts(&folder.path().join("other")));
+    assert_eq!(one.len(), 17);
+    for ((name, one), (_, other)) in one.iter().zip(&other) {
+        assert_eq!(one, other, "{name}");
+        for secret in ["127.0.0.1:", "eyJ", "BEGIN"] {
+            assert!(!one.contains(secret), "{name} has {secret}: {one}");
+        }
+    }
+    assert_eq!(one, other);
+}
+
+#[test]
+fn what_is_not_as_expected_is_told_with_its_place_in_every_report() {
+    let folder = empty_folder();
+    let steps = "  - issuer: {event: token.suspend, token: subscription}\n  - expect:\n      receiver: {subscription: ACTIVE}\n      calls: {operation: createToken, count: 2}\n  - call: {getToken: {token: subscription}, answer: {state: ACTIVE}}\n";
+    scenario(folder.path(), "bad-day", steps);
+    let files = ["--junit", "j.xml", "--json", "j.ndjson", "--html", "p.html", "--transcript", "t.txt"];
+    let arguments = [&["scenario", "run", "bad-day.yaml"][..], &files].concat();
+    let (out, said) = ends(folder.path(), &arguments, 1);
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a report");
+    assert_eq!(out, read("t.txt"));
+    insta::assert_snapshot!("a_bad_day", out);
+    assert!(said.contains("d1sim scenario run bad-day.yaml --seed 42"), "{said}");
+    let place = "bad-day.yaml:11:18";
+    for report in ["j.xml", "p.html"] {
+        assert!(read(report).contains(place), "{report}: {}", read(report));
+    }
+    let lines: Vec<serde_json::Value> =
+        read("j.ndjson").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let result = lines.last().expect("a result");
+    assert_eq!((&result["outcome"], result["misses"].as_array().map(Vec::len)), (&"failed".into(), Some(3)));
+    assert_eq!(result["misses"][0]["line"], 11);
+}
+
+#[test]
+fn a_seed_that_fails_ends_the_run_and_is_named() {
+    let folder = empty_folder();
+    scenario(folder.path(), "good-day", "  - call: {getToken: {token: subscription}}\n");
+    let (out, _) = ends(folder.path(), &["scenario", "run", "good-day.yaml", "--seeds", "1..5"], 0);
+    assert_eq!(out, "as expected with every seed from 1 to 5\n");
+    // The last digit of the token is drawn.
+    let steps = "  - expect: {tokens: {subscription: {tokenLastDigits: \"0000\"}}}\n";
+    scenario(folder.path(), "bad-day", steps);
+    let (out, said) = ends(folder.path(), &["scenario", "run", "bad-day.yaml", "--seeds", "3..9"], 1);
+    assert!(out.starts_with("seed 3: bad-day: 1 thing"), "{out}");
+    assert!(said.contains("bad-day.yaml --seed 3"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_played_has_an_exit_code_of_its_own() {
+    let folder = empty_folder();
+    let good = of_library("first-payment.yaml");
+    scenario(folder.path(), "bad-day", "  - call: {getTokn: {token: subscription}}\n");
+    let run =
+        |arguments: &[&str], code| ends(folder.path(), &[&["scenario", "run"], arguments].concat(), code).1;
+    assert!(run(&["bad-day.yaml"], 64).contains("bad-day.yaml:9:12: "), "the place is told");
+    assert!(run(&[&good, &good], 64).contains("has the name `first-payment` already"));
+    assert!(run(&[&good, "--filter", "nothing"], 3).contains("--filter nothing"));
+    assert!(run(&[&good, "--seeds", "9..3"], 64).contains("A..B"));
+    assert!(run(&["nowhere.yaml"], 71).contains("nowhere.yaml"));
+    assert!(run(&[&good, "--junit", "no/such/folder.xml"], 71).contains("no/such/folder.xml"));
+    assert!(run(&[&good, "--attach", "http://127.0.0.1:1"], 4).contains("does not answer"));
+}
+
+#[test]
+fn a_sandbox_that_runs_already_is_played_on_with_its_own_receiver_address() {
+    let folder = empty_folder();
+    ends(folder.path(), &["init"], 0);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let receiver = format!("https://{free}");
+    let serving = Serving::start(
+        folder.path(),
+        &["--clock", "manual", "--auth-clock", "sandbox", "--receiver", &receiver],
+    );
+    let admin = serving.address("admin");
+    let day = of_library("suspended-mid-subscription.yaml");
+    // Twice: what was there before is not counted.
+    for _ in 0..2 {
+        let (out, _) = ends(folder.path(), &["scenario", "run", &day, "--attach", &admin], 0);
+        assert!(out.ends_with("suspended-mid-subscription: as expected\n"), "{out}");
+    }
+    let real = Serving::start(folder.path(), &[]);
+    let (_, said) = ends(folder.path(), &["scenario", "run", &day, "--attach", &real.address("admin")], 64);
+    assert!(said.contains("--clock manual"), "{said}");
+}
