@@ -1,9 +1,11 @@
 //! `d1sim scenario run`: the library, and what a run says and writes.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::{Serving, empty_folder, ends};
+use crate::{Serving, empty_folder, ends, made, pay, text};
 
 fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/data/scenarios")
@@ -169,4 +171,32 @@ fn a_sandbox_that_runs_already_is_played_on_with_its_own_receiver_address() {
     let real = Serving::start(folder.path(), &[]);
     let (_, said) = ends(folder.path(), &["scenario", "run", &day, "--attach", &real.address("admin")], 64);
     assert!(said.contains("--clock manual"), "{said}");
+}
+
+#[tokio::test]
+async fn somebody_elses_client_is_waited_for_and_what_it_makes_has_a_name() {
+    let folder = made();
+    let config = folder.path().join("d1-sandbox/sandbox.yaml");
+    let listens = fs::read_to_string(&config).expect("the configuration");
+    fs::write(&config, listens.replace("api: \"127.0.0.1:8443\"", "api: \"127.0.0.1:0\"")).expect("written");
+    let head =
+        "scenario: 1\nname: theirs\ntitle: Theirs.\nwhy: For a test.\nstage: {caller: outside}\nsteps:\n";
+    let waits = "  - wait: {call: {operation: createToken, answered: 201}, as: theirs, within: 60s}\n  - wait: {call: {operation: createTransaction, token: theirs}, within: 60s}\n";
+    let expect = "  - expect:\n      tokens: {theirs: ACTIVE}\n      calls: {operation: createTransaction, token: theirs, count: 1}\n      inOrder: [createMerchant, createToken]\n";
+    fs::write(folder.path().join("theirs.yaml"), format!("{head}{waits}{expect}")).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
+    command.current_dir(folder.path()).args(["scenario", "run", "theirs.yaml"]).stdin(Stdio::null());
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("d1sim starts");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(running.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut said).expect("text");
+    let api = said.trim().rsplit_once(' ').expect("an address").1.to_owned();
+    // Dated by the system's clock, months behind the sandbox's or ahead of it.
+    let (assertion, _) = ends(folder.path(), &["jose", "assert"], 0);
+    let (sealed, _) = ends(folder.path(), &["jose", "seal", "--card", "approve"], 0);
+    pay(folder.path(), &api, assertion.trim(), sealed.trim()).await;
+    let output = running.wait_with_output().expect("an end");
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.contains("createTransaction `theirs`: 201"), "{out}");
 }

@@ -188,6 +188,12 @@ fn again(args: &RunScenarios, played: &Played) -> String {
         // Writing to a String cannot fail.
         let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
     }
+    if let Some(receiver) = &args.receiver {
+        let _ = write!(line, " --receiver {receiver}");
+    }
+    if let Some(sandbox) = &args.sandbox {
+        let _ = write!(line, " --sandbox {}", quoted(&sandbox.display().to_string()));
+    }
     if let Some(flaw) = args.flaw.as_ref().and_then(clap::ValueEnum::to_possible_value) {
         let _ = write!(line, " --flaw {}", flaw.get_name());
     }

@@ -14,7 +14,7 @@ use super::miss::{Broken, Miss};
 use super::names::{MerchantOf, TokenOf};
 use super::player::Player;
 use super::transcript::Kind;
-use crate::scenario::{self, Call, Gives, Named, Request, Scalar, Step};
+use crate::scenario::{self, Call, Gives, Named, Request, Scalar, Step, counted};
 
 /// What our client made of a call.
 struct Done {
@@ -292,7 +292,7 @@ impl Player<'_> {
             misses.push(Miss::of(step, format!("the client to say that {}", word(wanted)), word(!wanted)));
         }
         if let Some(wanted) = call.attempts.filter(|wanted| *wanted != attempts) {
-            misses.push(Miss::of(step, format!("{wanted} attempts"), format!("{attempts}")));
+            misses.push(Miss::of(step, counted(wanted, "attempt"), attempts.to_string()));
         }
         if let Ok(done) = result {
             for (member, wanted) in &call.answer {
