@@ -60,7 +60,7 @@ fn two_runs_with_one_seed_write_the_same_transcripts_without_what_only_one_run_h
         d1sim(folder.path(), &["scenario", "run", &library, "--seed", "7", "--transcript", into]);
     }
     let (one, other) = (texts(&folder.path().join("one")), texts(&folder.path().join("other")));
-    assert_eq!(one.len(), 17);
+    assert_eq!(one.len(), 18);
     for ((name, one), (_, other)) in one.iter().zip(&other) {
         assert_eq!(one, other, "{name}");
         for secret in ["127.0.0.1:", "eyJ", "BEGIN"] {

@@ -7,6 +7,7 @@ mod expect;
 mod gateway;
 mod ground;
 mod happened;
+mod hostile;
 mod in_order;
 mod miss;
 mod names;

@@ -117,13 +117,10 @@ impl Told<'_> {
         let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
         let answers: Vec<String> = self.attempts.iter().map(|one| answered(one.status())).collect();
         let answers = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-        format!("{event} of {token}: {outcome} after {count} attempts{answers}, journal {}", queued_at(self))
+        let all = std::iter::once(self.queued).chain(self.attempts.iter().copied());
+        let numbers = names.in_journal(", ", all.map(|entry| entry.n), "");
+        format!("{event} of {token}: {outcome} after {count} attempts{answers}{numbers}")
     }
-}
-
-fn queued_at(told: &Told<'_>) -> String {
-    let all = std::iter::once(told.queued).chain(told.attempts.iter().copied());
-    all.map(|entry| entry.n.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The notifications that these entries tell of, in the order in which they were queued.
