@@ -11,6 +11,7 @@ use super::args::{CheckScenarios, ExplainScenario, ListScenarios, Scenario, Scen
 use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::scenario::{self, Findings, Weight, explain, step_kinds};
+pub(super) use run::Flaw;
 use source::{Source, built_in, from_disk, sources};
 
 pub(super) fn run(args: &Scenario) -> Result<(), Failure> {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::super::scenario::Flaw;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Scenario {
     #[command(subcommand)]
@@ -15,7 +17,7 @@ pub(in crate::cli) struct Scenario {
 pub(in crate::cli) enum ScenarioCommand {
     /// Play scenarios, each on a sandbox and a clock of its own, and tell what did not come as expected; exit code 1 if
     /// anything did not
-    Run(RunScenarios),
+    Run(Box<RunScenarios>),
     /// Say everything that is wrong with scenario files, without playing them; exit code 64 if anything is
     Check(CheckScenarios),
     /// Print the JSON Schema of scenario files
@@ -66,6 +68,9 @@ pub(in crate::cli) struct RunScenarios {
     /// none
     #[arg(long, value_name = "COMMAND")]
     pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    /// Break our client or our receiver in this way, to see a scenario tell it
+    #[arg(long, value_enum, value_name = "FLAW")]
+    pub(in crate::cli) flaw: Option<Flaw>,
     #[command(flatten)]
     pub(in crate::cli) files: ScenarioFiles,
 }

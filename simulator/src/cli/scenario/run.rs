@@ -4,6 +4,7 @@ mod admin;
 mod call;
 mod doings;
 mod expect;
+mod flaw;
 mod gateway;
 mod ground;
 mod happened;
@@ -32,7 +33,8 @@ use super::nothing;
 use super::source::sources;
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
-use ground::{Attached, Papermill};
+pub(in crate::cli) use flaw::Flaw;
+use ground::{Attached, Papermill, With};
 use in_order::in_order;
 use played::{On, Played, play};
 use report::Reports;
@@ -53,7 +55,7 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
     let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
-    let work = |(scenario, seed): (Arc<Scenario>, u64)| {
+    let work = |(scenario, seed): Task| {
         let on = on.clone();
         async move { play(&on, &scenario, seed).await }
     };
@@ -81,10 +83,11 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
 }
 
 fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
-    let (probe, sandbox) = (args.probe.clone(), args.sandbox.clone());
+    let sandbox = args.sandbox.clone();
+    let with = With { probe: args.probe.clone(), flaw: args.flaw };
     if let Some(url) = &args.attach {
         let token_file = args.admin_token_file.clone();
-        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, probe })));
+        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, with })));
     }
     // Who takes part from outside has papers already.
     let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
@@ -95,7 +98,7 @@ fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
             Papermill::new(all.max().unwrap_or_default())?
         }
     };
-    Ok(On::Own(Arc::new(mill), probe))
+    Ok(On::Own(Arc::new(mill), with))
 }
 
 /// All of them, checked; nothing is played if one cannot be.
@@ -149,11 +152,14 @@ fn put_aside(args: &RunScenarios, scenario: &mut Scenario) -> Option<&'static st
     None
 }
 
+/// A scenario and the seed that it is played with.
+type Task = (Arc<Scenario>, u64);
+
 /// What is played, in the order in which it is told: all scenarios with one seed, before any with the next.
 fn tasks(
     args: &RunScenarios,
     scenarios: &[Arc<Scenario>],
-) -> Result<Box<dyn Iterator<Item = (Arc<Scenario>, u64)>>, Failure> {
+) -> Result<Box<dyn Iterator<Item = Task>>, Failure> {
     let scenarios = scenarios.to_vec();
     if let Some(seeds) = &args.seeds {
         let with = move |seed: u32| {
@@ -182,6 +188,9 @@ fn again(args: &RunScenarios, played: &Played) -> String {
     for (name, value) in &args.set {
         // Writing to a String cannot fail.
         let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
+    }
+    if let Some(flaw) = args.flaw.as_ref().and_then(clap::ValueEnum::to_possible_value) {
+        let _ = write!(line, " --flaw {}", flaw.get_name());
     }
     line
 }

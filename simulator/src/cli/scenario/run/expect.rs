@@ -118,7 +118,8 @@ impl Player<'_> {
             misses.push(miss.look("what the receiver answered, and when the next attempt is due"));
         }
         for told in &came {
-            let count = told.attempts.len();
+            let tries = told.tries();
+            let count = tries.len();
             if let Some(attempts) =
                 wanted.attempts.filter(|wanted| usize::try_from(*wanted).ok() != Some(count))
             {
@@ -127,7 +128,7 @@ impl Player<'_> {
                     miss.nearest([told.told(&self.names)]).look("what the receiver answered to each attempt"),
                 );
             }
-            let attempts = told.attempts.windows(2);
+            let attempts = tries.windows(2);
             let pauses: Vec<(Duration, &Entry)> =
                 attempts.map(|two| (between(two[0], two[1]), two[1])).collect();
             misses.extend(spacing(step, &wanted.spacing, &pauses, |entry| self.entry_told(entry)));

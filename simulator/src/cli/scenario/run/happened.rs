@@ -102,6 +102,17 @@ impl Told<'_> {
         }
     }
 
+    /// The attempts, of each the first: a duplicate is none.
+    pub(super) fn tries(&self) -> Vec<&Entry> {
+        let mut tries: Vec<&Entry> = Vec::new();
+        for attempt in &self.attempts {
+            if tries.iter().all(|known| known.attempt() != attempt.attempt()) {
+                tries.push(attempt);
+            }
+        }
+        tries
+    }
+
     pub(super) fn fits(&self, wanted: &Notifications, names: &Names) -> bool {
         let queued = self.queued;
         let answered = |status: u32| self.attempts.iter().any(|one| one.status() == Some(u64::from(status)));
@@ -113,7 +124,7 @@ impl Told<'_> {
 
     pub(super) fn told(&self, names: &Names) -> String {
         let token = names.token_called(self.queued.text("tokenId").unwrap_or_default());
-        let count = self.attempts.len();
+        let count = self.tries().len();
         let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
         let answers: Vec<String> = self.attempts.iter().map(|one| answered(one.status())).collect();
         let answers = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
