@@ -37,6 +37,11 @@ const HOSTILE: &str = include_str!("faults/hostile.yaml");
 /// Faults that are set at once.
 const MOST: usize = 64;
 
+/// The faults of the hostile profile.
+pub(crate) fn hostile_profile() -> Result<Vec<FaultForm>, FaultError> {
+    serde_saphyr::from_str(HOSTILE).map_err(|fault| wrong("hostile.yaml", fault.to_string()))
+}
+
 /// Bits of [`Faults::armed`].
 const CALLS: u8 = 1;
 const CARDS: u8 = 2;
@@ -163,9 +168,7 @@ impl Faults {
 
     /// Sets the faults of the hostile profile.
     pub(crate) fn set_hostile(&self, now: Moment) -> Result<(), FaultError> {
-        let forms: Vec<FaultForm> =
-            serde_saphyr::from_str(HOSTILE).map_err(|fault| wrong("hostile.yaml", fault.to_string()))?;
-        forms.iter().try_for_each(|form| self.set(form, now).map(drop))
+        hostile_profile()?.iter().try_for_each(|form| self.set(form, now).map(drop))
     }
 
     /// Lifts the fault of this name; nothing if there is none.

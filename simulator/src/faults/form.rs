@@ -179,7 +179,7 @@ pub(crate) enum HoldOrder {
 
 impl FaultForm {
     /// The form as JSON, without what was left out.
-    pub(super) fn shown(&self) -> Value {
+    pub(crate) fn shown(&self) -> Value {
         without_nulls(serde_json::to_value(self).unwrap_or_default())
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) auth_clock: AuthClock,
     /// How D1 repeats notifications (C24).
     pub(crate) retry: Retry,
+    /// Whether the sandbox has the faults of the hostile profile from the start on (`d1sim serve --hostile`).
+    pub(crate) hostile: bool,
     /// So much real time without an exchange is quiet, where somebody outside takes part.
     pub(crate) silence: Duration,
     /// In the order of their names; never empty.
@@ -141,6 +143,7 @@ pub(super) struct Draft {
     caller: Option<Caller>,
     auth_clock: Option<AuthClock>,
     retry: Option<Retry>,
+    hostile: Option<bool>,
     silence: Option<Duration>,
     gateways: Vec<Gateway>,
     merchants: Vec<Merchant>,
@@ -164,6 +167,8 @@ impl Draft {
         self.caller = caller.or(self.caller);
         let auth = m.take("authClock").and_then(|node| members::word(node, "clock", &AUTH_CLOCKS, findings));
         self.auth_clock = auth.or(self.auth_clock);
+        let hostile = m.take("hostile").and_then(|node| members::truth(node, "`hostile`", findings));
+        self.hostile = hostile.or(self.hostile);
         let silence = m.take("silence").and_then(|node| {
             members::time(node, "`silence`", Duration::from_millis(1), SECOND * 60, findings)
         });
@@ -209,6 +214,7 @@ impl Draft {
             caller,
             auth_clock: self.auth_clock.unwrap_or(by_caller),
             retry: self.retry.unwrap_or_default(),
+            hostile: self.hostile.unwrap_or(false),
             silence: self.silence.unwrap_or(Duration::from_millis(200)),
             gateways: self.gateways,
             merchants: self.merchants,

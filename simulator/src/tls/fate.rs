@@ -25,6 +25,10 @@ const PART_OF_A_HEAD: u64 = 12;
 /// The first half of a body gets this long to leave before the end of the connection overtakes it.
 const HALF_TIME: Duration = Duration::from_millis(50);
 
+/// So often an idle connection is looked at before it is closed, at most, and not within less than this.
+const MOST_LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(10);
+
 /// How an answer, or the connection behind it, ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -86,14 +90,17 @@ pub(super) async fn doom(connection: &Connection) -> Doom {
     }
 }
 
-/// Returns once nothing has been answered on the connection for so long.
+/// Returns once nothing has been answered on the connection for so long. It is looked at in between: a machine that
+/// stands still for a while stands still for the caller too, who would find the connection closed before his next call
+/// could have come.
 async fn idle_for(connection: &Connection, time: Duration) {
-    loop {
-        let used = connection.last_use();
-        tokio::time::sleep(time).await;
-        if connection.is_idle() && connection.last_use() == used {
-            return;
-        }
+    let enough =
+        u32::try_from(time.as_millis() / LOOK.as_millis()).unwrap_or(MOST_LOOKS).clamp(1, MOST_LOOKS);
+    let (mut used, mut looks) = (connection.last_use(), 0);
+    while looks < enough {
+        tokio::time::sleep(time / enough).await;
+        let idle = connection.is_idle() && connection.last_use() == used;
+        (used, looks) = (connection.last_use(), if idle { looks + 1 } else { 0 });
     }
 }
 

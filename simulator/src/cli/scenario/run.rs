@@ -8,6 +8,7 @@ mod flaw;
 mod gateway;
 mod ground;
 mod happened;
+mod hostile;
 mod in_order;
 mod miss;
 mod names;

@@ -10,6 +10,9 @@ use crate::scenario::stage::Caller;
 use crate::scenario::step::{Issuer, Target};
 use crate::scenario::words::{TokenState, of_card};
 
+/// So the faults of the hostile profile are called.
+const PROFILE: &str = "hostile-";
+
 impl Checker<'_> {
     pub(super) fn issuer(&mut self, issuer: &Issuer, place: &Place) {
         self.particulars(issuer, place);
@@ -127,6 +130,12 @@ impl Checker<'_> {
             self.token(token);
         }
         self.world.codes.extend(fault.error_code.clone());
+        if self.scenario.stage.hostile && fault.name.name.starts_with(PROFILE) {
+            let reason = format!(
+                "on a hostile stage the names that begin with `{PROFILE}` are those of its faults; give this one another"
+            );
+            self.findings.sense(&fault.name.place, reason);
+        }
         if let Some(first) = self.world.faults.get(&fault.name.name) {
             let reason = format!(
                 "a fault `{}` is set already, in {first}; lift it before, or give this one another name",

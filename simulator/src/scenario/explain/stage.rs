@@ -6,6 +6,9 @@ use crate::scenario::stage::{
     AuthClock, Caller, Card, CardGiven, Gateway, Merchant, Receiver, Retry, Stage, Token,
 };
 
+const HOSTILE: &str = "D1 has its bad days, as with `d1sim serve --hostile`: members that nobody knows, slow answers, 503 and 429 where a \
+                       call may be sent again, connections that close, events twice and swapped.";
+
 pub(super) fn told(stage: &Stage) -> Vec<String> {
     let mut lines = vec![clocks(stage)];
     lines.push(match stage.caller {
@@ -16,6 +19,9 @@ pub(super) fn told(stage: &Stage) -> Vec<String> {
     });
     lines.extend(stage.gateways.iter().map(gateway));
     lines.push(retry(&stage.retry));
+    if stage.hostile {
+        lines.push(HOSTILE.to_owned());
+    }
     lines.extend(stage.merchants.iter().map(merchant));
     lines.extend(stage.cards.iter().map(card));
     lines.extend(stage.tokens.iter().map(token));

@@ -88,6 +88,23 @@ fn what_is_not_known_is_not_judged() {
 }
 
 #[test]
+fn on_a_hostile_stage_its_faults_have_their_names_to_themselves() {
+    let steps = "  - fault: {name: hostile-busy, goaway: true}\n  - expect: {calls: {}}\n";
+    let calm = with_steps(steps);
+    for (stage, wanted) in
+        [("stage:\n  hostile: false\n", false), ("stage:\n  hostile: true\n", true), ("stage:\n", false)]
+    {
+        let told = findings(&[("a.yaml", &calm.replace("stage:\n", stage))], &[]);
+        assert_eq!(
+            told.iter().any(|told| told.contains("names that begin with `hostile-`")),
+            wanted,
+            "{told:?}"
+        );
+        assert_eq!(told.len(), usize::from(wanted), "{told:?}");
+    }
+}
+
+#[test]
 fn waits_in_vain_faults_and_names_are_told() {
     for (steps, wanted) in [
         ("  - wait: {call: {operation: getToken}}\n", vec!["nobody makes a getToken before"]),

@@ -19,7 +19,7 @@ fn every_file_of_the_library_is_without_fault_and_without_hint() {
         assert!(text.contains(&format!("\n{}. ", scenario.steps.len())), "{text}");
         names.push(scenario.name);
     }
-    assert_eq!(names.len(), 17);
+    assert_eq!(names.len(), 18);
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn documents() -> Vec<(Value, &'static str)> {
         "include": ["_shop.yaml"],
         "stage": {
             "seed": 1, "clock": "2026-04-22T10:00:00Z", "caller": "own", "authClock": "sandbox", "silence": "200ms",
+            "hostile": true,
             "retry": {"firstDelay": "1s", "factor": 2, "maxDelay": "5m", "attempts": 8, "timeout": "10s"},
             "gateways": {"shop": {"receiver": "own"}, "yours": {"receiver": {
                 "url": "https://127.0.0.1:8445", "authority": "ca.pem", "probe": "./probe",

@@ -57,12 +57,13 @@ impl Player<'_> {
                 return Ok(());
             }
         };
-        let correlation = format!("step-{}", step.number);
+        let (correlation, behind) = (format!("step-{}", step.number), self.entries.len());
         let result = self.send_as_broken(&ready, &correlation).await?;
         if let Ok(done) = &result {
             self.keep(&ready, &call.request, done).await;
         }
         self.settle().await?;
+        self.leave_doomed(behind)?;
         let attempts = match &result {
             Ok(_) => self.arrived(&ready, &correlation),
             Err(error) => error.context().attempts,
@@ -100,11 +101,13 @@ impl Player<'_> {
                 Ok(ready) => ready,
                 Err(missing) => return Err(Broken(format!("the stage: {missing}"))),
             };
+            let behind = self.entries.len();
             let result = self.send(&ready, &format!("stage-{}", number + 1)).await?;
             if let Ok(done) = &result {
                 self.keep(&ready, &request, done).await;
             }
             self.settle().await?;
+            self.leave_doomed(behind)?;
             if let Err(error) = result {
                 let Named { name, place } = name.clone();
                 let miss = Miss {
@@ -315,7 +318,7 @@ impl Player<'_> {
         let of_it = self.entries.iter().filter(|entry| entry.text("correlationId") == Some(correlation));
         let lines = of_it.filter_map(|entry| {
             let line = super::transcript::line_of(entry, self.step, &self.names)?;
-            Some(format!("{} (journal {})", line.text, entry.n))
+            Some(format!("{}{}", line.text, self.names.in_journal(" (", [entry.n], ")")))
         });
         lines.collect()
     }

@@ -149,6 +149,7 @@ impl Ground {
         }
         config.clock = ClockMode::Manual { start_ms: stage.clock.as_millisecond() };
         config.schedule = schedule(stage);
+        config.hostile = stage.hostile;
         config.gateways.truncate(stage.gateways.len());
         config.sandbox_dates =
             scenario.steps.iter().any(|step| matches!(step.action, Action::Certificate(_)));
@@ -263,6 +264,11 @@ impl Ground {
         }
         let began = state["journal"].as_u64().unwrap_or_default();
         Ok(Self { admin, api: at.api, gateways, authority: None, now, began, running: None })
+    }
+
+    /// Whether it is somebody else's sandbox.
+    pub(super) const fn is_attached(&self) -> bool {
+        self.running.is_none()
     }
 
     pub(super) async fn stop(self) {

@@ -28,6 +28,9 @@ pub(super) struct Names {
     pub(super) gateways: BTreeMap<String, String>,
     pub(super) merchants: BTreeMap<String, MerchantOf>,
     pub(super) tokens: BTreeMap<String, TokenOf>,
+    /// Numbers of the journal are not told: connections have some too, and on a hostile stage real time has a say in how
+    /// many there are.
+    pub(super) numberless: bool,
 }
 
 impl Names {
@@ -41,6 +44,20 @@ impl Names {
 
     pub(super) fn is_token(&self, name: &str, id: Option<&str>) -> bool {
         id.is_some() && self.tokens.get(name).map(|token| token.id.as_str()) == id
+    }
+
+    /// Where entries stand in the journal, between these texts; nothing where that is not told.
+    pub(super) fn in_journal(
+        &self,
+        before: &str,
+        numbers: impl IntoIterator<Item = u64>,
+        behind: &str,
+    ) -> String {
+        if self.numberless {
+            return String::new();
+        }
+        let all: Vec<String> = numbers.into_iter().map(|n| n.to_string()).collect();
+        format!("{before}journal {}{behind}", all.join(", "))
     }
 
     pub(super) fn merchant_called(&self, id: &str) -> String {

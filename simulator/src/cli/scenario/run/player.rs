@@ -63,6 +63,7 @@ impl<'s> Player<'s> {
         for (name, gateway) in &ground.gateways {
             names.gateways.insert(name.clone(), gateway.id.as_str().to_owned());
         }
+        names.numberless = stage.hostile;
         let silence = if stage.any_outside() { stage.silence } else { Duration::ZERO };
         let table = d1_fixtures::test_cards().map_err(|fault| Broken(fault.to_string()))?;
         Ok(Self {
@@ -91,6 +92,7 @@ impl<'s> Player<'s> {
             let answer = self.ground.admin.advance(to, Duration::ZERO).await?;
             self.moved(&answer)?;
         }
+        self.set_hostile().await?;
         self.set_the_stage().await?;
         if !self.misses.is_empty() {
             // Without its stage nothing that follows means anything.
