@@ -1,22 +1,19 @@
 //! Holds literal exchanges against a contract document.
 
+mod body;
+mod parameters;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::Value;
 
 use crate::document::{Document, LoadError};
 use crate::elements::members;
 use crate::fault::{Fault, shown_name};
-use crate::operation::{Answer, Bearer, Header, Operation, Place, read_answers, read_operations};
+use crate::operation::{Answer, Header, Operation, read_answers, read_operations};
 use crate::schema::{Check, Compiler};
-use crate::{INBOUND_YAML, OUTBOUND_YAML, form, json};
-
-/// The largest body that is judged; longer ones are a fault.
-const MAX_BODY_BYTES: usize = 1 << 20;
-
-const JSON: &str = "application/json";
-const FORM: &str = "application/x-www-form-urlencoded";
+use crate::{INBOUND_YAML, OUTBOUND_YAML, json};
+use body::check_size;
+use parameters::{judge_bearer, one_header};
 
 /// A loaded contract: its operations with compiled schemas. Cheap to clone and to share between threads.
 #[derive(Debug, Clone)]
@@ -256,162 +253,8 @@ impl Contract {
         }
         verdict(faults)
     }
-
-    fn judge_parameters(
-        &self,
-        matched: &Matched<'_>,
-        path: &str,
-        headers: &[(String, String)],
-    ) -> Vec<Fault> {
-        let document = &self.inner.document;
-        let mut faults = Vec::new();
-        let query = path.split_once('?').map_or("", |(_, query)| query);
-        let query = form::read_pairs(query, "request query").unwrap_or_else(|fault| {
-            faults.push(fault);
-            Vec::new()
-        });
-        for parameter in &matched.operation.parameters {
-            let name = parameter.name();
-            let (place, value) = match parameter.place() {
-                Place::Path => ("path", value_of(&matched.path_parameters, name)),
-                Place::Query => ("query", value_of(&query, name)),
-                Place::Header => match one_header(headers, name, &format!("request header {name}")) {
-                    Ok(value) => ("header", value),
-                    Err(fault) => {
-                        faults.push(fault);
-                        continue;
-                    }
-                },
-            };
-            let place = format!("request {place} {name}");
-            match value {
-                Some(text) => faults.extend(parameter.check.judge_text(document, text, &place)),
-                None if parameter.is_required() => {
-                    faults.push(Fault::new(place, "this parameter", "nothing"));
-                }
-                None => {}
-            }
-        }
-        for (name, _) in &query {
-            let mut known = matched.operation.parameters.iter();
-            if !known.any(|known| known.place() == Place::Query && known.name() == name) {
-                faults.push(Fault::new(
-                    "request query",
-                    "only parameters that the contract names",
-                    format!("the parameter {}", shown_name(name)),
-                ));
-            }
-        }
-        faults
-    }
-
-    fn judge_body(
-        &self,
-        side: &str,
-        media: &BTreeMap<String, Option<Arc<Check>>>,
-        headers: &[(String, String)],
-        body: &[u8],
-    ) -> Vec<Fault> {
-        let place = format!("{side} body");
-        let declared = match media_type(headers, side) {
-            Ok(declared) => declared,
-            Err(fault) => return vec![fault],
-        };
-        let Some(check) = media.get(&declared) else {
-            let wanted: Vec<&str> = media.keys().map(String::as_str).collect();
-            return vec![Fault::new(
-                format!("{side} header content-type"),
-                wanted.join(" or "),
-                "another media type",
-            )];
-        };
-        if let Err(fault) = check_size(&place, body) {
-            return vec![fault];
-        }
-        let Some(check) = check else {
-            return Vec::new();
-        };
-        let value = match declared.as_str() {
-            JSON => json::read(body, &place),
-            FORM => form::read(body, &place),
-            _ => match std::str::from_utf8(body) {
-                Ok(text) => Ok(Value::String(text.to_owned())),
-                Err(_) => Err(Fault::new(&place, "UTF-8 text", "bytes that are not UTF-8")),
-            },
-        };
-        match value {
-            Ok(value) => check.judge(&self.inner.document, &value, &place),
-            Err(fault) => vec![fault],
-        }
-    }
 }
 
 fn verdict(faults: Vec<Fault>) -> Result<(), Vec<Fault>> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
-}
-
-fn check_size(place: &str, body: &[u8]) -> Result<(), Fault> {
-    if body.len() > MAX_BODY_BYTES {
-        return Err(Fault::new(
-            place,
-            format!("at most {MAX_BODY_BYTES} bytes"),
-            format!("{} bytes", body.len()),
-        ));
-    }
-    Ok(())
-}
-
-fn value_of<'v, N: AsRef<str>>(pairs: &'v [(N, String)], name: &str) -> Option<&'v str> {
-    pairs.iter().find(|(known, _)| known.as_ref() == name).map(|(_, value)| value.as_str())
-}
-
-/// The value of a header; more than one is a fault.
-fn one_header<'h>(
-    headers: &'h [(String, String)],
-    name: &str,
-    place: &str,
-) -> Result<Option<&'h str>, Fault> {
-    let mut values =
-        headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        (_, Some(_)) => Err(Fault::new(place, "the header once", "it more than once")),
-    }
-}
-
-/// The declared media type in small letters; its only parameter may be `charset=utf-8`.
-fn media_type(headers: &[(String, String)], side: &str) -> Result<String, Fault> {
-    let place = format!("{side} header content-type");
-    let Some(declared) = one_header(headers, "content-type", &place)? else {
-        return Err(Fault::new(place, "this header", "nothing"));
-    };
-    let mut parts = declared.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let mut parameters = parts.map(str::to_ascii_lowercase);
-    if parameters.all(|parameter| matches!(parameter.as_str(), "charset=utf-8" | "charset=\"utf-8\"")) {
-        Ok(essence)
-    } else {
-        Err(Fault::new(place, "no parameter but charset=utf-8", "another parameter"))
-    }
-}
-
-fn judge_bearer(operation: &Operation, headers: &[(String, String)], faults: &mut Vec<Fault>) {
-    if operation.bearer == Bearer::No {
-        return;
-    }
-    let place = "request header authorization";
-    let fault = |found: &str| Fault::new(place, "`Bearer` and one access token", found);
-    match one_header(headers, "authorization", place) {
-        Err(several) => faults.push(several),
-        Ok(None) if operation.bearer == Bearer::Required => faults.push(fault("nothing")),
-        Ok(None) => {}
-        Ok(Some(value)) => {
-            let token = value.strip_prefix("Bearer ").unwrap_or_default();
-            let is_token =
-                token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
-            if token.is_empty() || !is_token {
-                faults.push(fault("another form"));
-            }
-        }
-    }
 }

@@ -35,6 +35,7 @@ mod journal;
 mod json;
 mod judge;
 mod jwe;
+mod lint;
 mod matrix;
 mod natural;
 mod operation;
@@ -67,6 +68,7 @@ pub use fault::Fault;
 pub use journal::{JournalError, JournalVerdict, Stranger, judge_journal};
 pub use judge::{Contract, Matched, inbound, outbound};
 pub use jwe::{JweKey, KeyError};
+pub use lint::{LintFault, lint};
 pub use matrix::{Gap, Matrix, Share};
 pub use natural::{ByItself, Settle, Settled, Way};
 pub use operation::{Answer, ErrorCode, Operation, Outcome, Parameter, Place, Retry};
@@ -82,7 +84,7 @@ pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{Flaw, KillMatrix, first_kills, sabotage};
 pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Now, Play, PlayError, ShownExchange, ShownMessage, Stage, StageTls};
-pub use standing::{LintFault, Standing, lint};
+pub use standing::Standing;
 pub use subject::{
     Arguments, BoxFuture, CARD, Call, MERCHANT_ID, MERCHANT_NAME, Subject, TOKEN_ID, Task, Told,
 };

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, split};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -51,11 +51,15 @@ pub(crate) struct Address {
     pub(crate) port: u16,
 }
 
-/// A connection that is ready for a request.
-pub(crate) struct Connection(TlsStream<TcpStream>);
+/// A connection that is ready for a request, and when D1's patience with it ends.
+pub(crate) struct Connection<S = TlsStream<TcpStream>> {
+    stream: S,
+    until: Instant,
+}
 
 /// Opens a connection.
 pub(crate) async fn connect(tls: &Arc<ClientConfig>, to: &Address) -> Result<Connection, Heard> {
+    let until = Instant::now() + PATIENCE;
     let connecting = async {
         let host = to.host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Heard::Nobody)?;
@@ -63,15 +67,15 @@ pub(crate) async fn connect(tls: &Arc<ClientConfig>, to: &Address) -> Result<Con
         // A request that leaves a little later is no fault.
         let _ = socket.set_nodelay(true);
         let shaken = TlsConnector::from(Arc::clone(tls)).connect(name, socket).await;
-        shaken.map(Connection).map_err(|fault| heard_of(&fault))
+        shaken.map(|stream| Connection { stream, until }).map_err(|fault| heard_of(&fault))
     };
-    timeout(PATIENCE, connecting).await.unwrap_or(Err(Heard::Silence))
+    timeout_at(until, connecting).await.unwrap_or(Err(Heard::Silence))
 }
 
-impl Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a request, and hears what comes of it.
     pub(crate) async fn ask(self, request: &[u8]) -> Heard {
-        let (mut incoming, mut outgoing) = split(self.0);
+        let (mut incoming, mut outgoing) = split(self.stream);
         let writing = async {
             // Who refuses a long request may answer before it has read all of it.
             let _ = outgoing.write_all(request).await;
@@ -84,20 +88,20 @@ impl Connection {
                 never = writing => never,
             }
         };
-        timeout(PATIENCE, talked).await.unwrap_or(Heard::Silence)
+        timeout_at(self.until, talked).await.unwrap_or(Heard::Silence)
     }
 
     /// Sends a request and ends the connection behind it, as a peer does that has lost its patience.
     pub(crate) async fn hang_up(mut self, request: &[u8]) -> Heard {
         let leaving = async {
-            let _ = self.0.write_all(request).await;
-            let _ = self.0.shutdown().await;
+            let _ = self.stream.write_all(request).await;
+            let _ = self.stream.shutdown().await;
             // What was sent is lost if the socket is gone before the peer has read it; the peer ends the connection.
             let mut rest = [0; 1024];
-            while matches!(self.0.read(&mut rest).await, Ok(1..)) {}
+            while matches!(self.stream.read(&mut rest).await, Ok(1..)) {}
         };
         // A peer that does not end it is left.
-        let _ = timeout(PATIENCE, leaving).await;
+        let _ = timeout_at(self.until, leaving).await;
         Heard::HungUp
     }
 }
@@ -212,6 +216,19 @@ fn unchunked(mut bytes: &[u8]) -> Option<Option<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_the_handshake_took_is_taken_from_the_patience_with_the_answer() {
+        let spent = || {
+            let (stream, silent) = tokio::io::duplex(64);
+            (Connection { stream, until: Instant::now() }, silent)
+        };
+        let soon = || Instant::now() + PATIENCE / 10;
+        let (connection, _silent) = spent();
+        assert_eq!(timeout_at(soon(), connection.ask(b"")).await, Ok(Heard::Silence));
+        let (connection, _silent) = spent();
+        assert_eq!(timeout_at(soon(), connection.hang_up(b"")).await, Ok(Heard::HungUp));
+    }
 
     async fn read(mut bytes: &[u8]) -> Heard {
         read_reply(&mut bytes).await

@@ -2,6 +2,7 @@
 
 mod fill;
 mod natural;
+mod notes;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -195,69 +196,6 @@ impl Script {
 
     fn of_connection(&self) -> Option<&Turn> {
         self.case.answers.iter().find(|turn| turn.fault.as_ref().is_some_and(Fault::is_of_connection))
-    }
-
-    fn note_given(&self, passed: &mut Passed, fault: String, under_way: usize) {
-        let (operation, written) = (self.case.operation().to_owned(), under_way == 0);
-        let exchange = Exchange { operation, fault: Some(fault), written, ..Exchange::nothing() };
-        self.note(passed, exchange, under_way);
-    }
-
-    /// A connection to where nobody has any business.
-    pub(super) fn note_stray(&self) {
-        let fault = "connection: expected none to another address than D1's; a redirection was followed";
-        let request_faults = vec![fault.to_owned()];
-        let mut passed = self.lock();
-        if passed.exchanges.len() < EXCHANGES {
-            self.note(&mut passed, Exchange { request_faults, ..Exchange::nothing() }, 0);
-        }
-    }
-
-    /// A client that does not offer what the case is about.
-    pub(super) fn note_not_offered(&self, number: usize) {
-        let fault = "connection: expected h2 among the protocols that the client offers (ALPN); a client without HTTP/2 says \
-                     so, and its cases are put aside";
-        self.lock().exchanges[number].request_faults.push(fault.to_owned());
-    }
-
-    /// The server ends before its time.
-    pub(super) fn note_broken(&self, error: PlayError) {
-        self.lock().broken.get_or_insert(error);
-    }
-
-    pub(super) fn broken(&self) -> Option<PlayError> {
-        self.lock().broken.take()
-    }
-
-    /// What cannot be answered is a fault of the client all the same.
-    pub(super) fn note_no_request(&self) {
-        let fault = "request: expected a whole one of HTTP/1.1, with content-length and not pipelined";
-        let request_faults = vec![fault.to_owned()];
-        self.note(&mut self.lock(), Exchange { request_faults, ..Exchange::nothing() }, 0);
-    }
-
-    /// `under_way`: answers of it that are still to be written.
-    fn note(&self, passed: &mut Passed, exchange: Exchange, under_way: usize) {
-        passed.exchanges.push(exchange);
-        self.traffic.send_modify(|traffic| {
-            traffic.exchanges = passed.exchanges.len();
-            traffic.under_way += under_way;
-        });
-    }
-
-    /// A peer that would have waited on a silent connection for ever.
-    pub(super) fn note_patience(&self) {
-        let fault = "connection: expected to be left in time, since nothing is said on it";
-        let mut passed = self.lock();
-        if let Some(one) = passed.exchanges.iter_mut().find(|one| one.is_connection()) {
-            one.request_faults.push(fault.to_owned());
-        }
-    }
-
-    /// A request on a connection on which nobody can know where an answer begins.
-    pub(super) fn note_reuse(&self, number: usize) {
-        let fault = "request: expected on another connection than that of an answer without a clear end";
-        self.lock().exchanges[number].request_faults.push(fault.to_owned());
     }
 
     pub(super) fn delivered(&self, number: usize, delivered: Delivered) {
