@@ -7,7 +7,7 @@ mod listener;
 mod server_config;
 mod verifier;
 
-pub(crate) use identity::{CommonName, Identify, Peer};
+pub(crate) use identity::{CommonName, Identify, Named, Peer};
 pub(crate) use listener::{Door, Limits, Listener};
 pub use server_config::TlsError;
 pub(crate) use server_config::{roots, server_config};

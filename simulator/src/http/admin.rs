@@ -2,6 +2,7 @@
 //! `openapi/d1sim-admin.yaml` describes it.
 
 mod facts;
+mod gateways;
 mod guard;
 mod handlers;
 mod lease;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::App;
 use super::problem::Problem;
+use crate::onboarding::Onboarding;
 use crate::stop::Stop;
 
 /// What the admin port may use.
@@ -30,6 +32,7 @@ pub(crate) struct Admin {
     /// Places for who waits for a journal entry.
     readers: Semaphore,
     lease: lease::Desk,
+    onboarding: Arc<Onboarding>,
     stop: Stop,
 }
 
@@ -41,6 +44,7 @@ impl Admin {
         app: Arc<App>,
         facts: Facts,
         token: Option<Zeroizing<String>>,
+        onboarding: Arc<Onboarding>,
         stop: Stop,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -49,6 +53,7 @@ impl Admin {
             token,
             readers: Semaphore::new(READERS),
             lease: lease::Desk::new(),
+            onboarding,
             stop,
         })
     }
@@ -62,6 +67,8 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/journal", get(handlers::journal))
         .route("/state", get(handlers::state))
         .route("/events", post(handlers::event))
+        .route("/gateways", get(gateways::list).post(gateways::add))
+        .route("/gateways/{gateway}", delete(gateways::delete))
         .route("/clock/advance", post(passage::advance))
         .route("/clock/lease", post(lease::ask))
         .route("/clock/lease/{lease}", delete(lease::give_back))
@@ -85,6 +92,7 @@ mod tests {
     use crate::chance::Chance;
     use crate::clock::{Clock, ClockMode};
     use crate::journal::Journal;
+    use crate::onboarding::Surroundings;
     use crate::world::World;
 
     fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
@@ -96,9 +104,18 @@ mod tests {
         let setting = crate::simulator::setting(&config, Chance::new(1)).expect("cards");
         let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
         let facts = Facts::of(&config, 1);
-        let app = crate::simulator::app(config, world, &clock, journal).expect("randomness");
-        let (stop, stopped) = Stop::pair();
-        (Admin::new(Arc::new(app), facts, None, stopped), stop)
+        let (gateways, (stop, stopped)) = (Arc::new(config.known()), Stop::pair());
+        let around = Surroundings {
+            gateways: Arc::clone(&gateways),
+            world: Arc::clone(&world),
+            journal: Arc::clone(&journal),
+            clock: clock.clone(),
+            chance: Chance::new(1),
+            stop: stopped.clone(),
+        };
+        let onboarding = Onboarding::new(&config, around);
+        let app = crate::simulator::app(config, gateways, world, &clock, journal).expect("randomness");
+        (Admin::new(Arc::new(app), facts, None, onboarding, stopped), stop)
     }
 
     async fn wait_for_an_entry(admin: &Arc<Admin>) -> Response {

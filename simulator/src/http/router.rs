@@ -107,7 +107,8 @@ mod tests {
             let (clock, journal) = (Clock::new(ClockMode::Manual { start_ms: 0 }), Arc::new(Journal::new()));
             let setting = simulator::setting(&config, Chance::new(1)).expect("cards");
             let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
-            let app = Arc::new(simulator::app(config, world, &clock, journal).expect("randomness"));
+            let gateways = Arc::new(config.known());
+            let app = Arc::new(simulator::app(config, gateways, world, &clock, journal).expect("randomness"));
             let (_stop, stopped) = Stop::pair();
             let router = router(Arc::clone(&app), "/ecom/v1", stopped);
             let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer").0;

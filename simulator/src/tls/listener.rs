@@ -234,7 +234,8 @@ mod tests {
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
         let journal = Arc::new(Journal::new());
         let clock = Clock::new(crate::ClockMode::Real);
-        let door = crate::simulator::door(&config, &journal, &clock).expect("certificates");
+        let door = crate::simulator::door(&config, &Arc::new(config.known()), &journal, &clock)
+            .expect("certificates");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(any, door, Router::new(), limits).await.expect("a port");
         let address = listener.address().expect("an address");

@@ -21,7 +21,7 @@ pub(crate) struct Job {
     pub(crate) taken_at: Moment,
     /// The body as it was sent before, so that every attempt sends the same bytes.
     pub(crate) body: Option<Bytes>,
-    /// Counts the resets before it.
+    /// Another one after each reset of its gateway.
     pub(crate) epoch: u64,
 }
 
@@ -44,12 +44,48 @@ pub(super) struct Outbox {
     /// Jobs that were taken and are not settled.
     taken: usize,
     order: u64,
-    epoch: u64,
+    /// The gateways that are told, each with the epoch that its jobs are of.
+    told: HashMap<GatewayId, u64>,
+    epochs: u64,
 }
 
 impl Outbox {
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// So many are for this gateway.
+    pub(super) fn len_of(&self, gateway: &GatewayId) -> usize {
+        let of = |queue: &&VecDeque<Job>| queue.front().is_some_and(|job| job.gateway == *gateway);
+        self.queues.values().filter(of).map(VecDeque::len).sum()
+    }
+
+    /// From now on this gateway is told.
+    pub(super) fn tell(&mut self, gateway: GatewayId) {
+        self.epochs += 1;
+        self.told.insert(gateway, self.epochs);
+    }
+
+    pub(super) fn is_told(&self, gateway: &GatewayId) -> bool {
+        self.told.contains_key(gateway)
+    }
+
+    /// Drops what this gateway was to be told; no job of it that was taken can settle anything.
+    pub(super) fn forget(&mut self, gateway: &GatewayId) {
+        let waiting = self.due.remove(gateway).map_or(0, |due| due.len());
+        let theirs = |queue: &mut VecDeque<Job>| queue.front().is_some_and(|job| job.gateway == *gateway);
+        let dropped: Vec<_> = self.queues.extract_if(|_, queue| theirs(queue)).collect();
+        self.len -= dropped.iter().map(|(_, queue)| queue.len()).sum::<usize>();
+        self.taken -= dropped.len() - waiting;
+        if self.is_told(gateway) {
+            self.tell(gateway.clone());
+        }
+    }
+
+    /// The same, and nothing is told it any more.
+    pub(super) fn part(&mut self, gateway: &GatewayId) {
+        self.forget(gateway);
+        self.told.remove(gateway);
     }
 
     pub(super) fn push(
@@ -66,7 +102,7 @@ impl Outbox {
             attempt: 1,
             taken_at: now,
             body: None,
-            epoch: self.epoch,
+            epoch: self.told.get(&gateway).copied().unwrap_or_default(),
         };
         let queue = self.queues.entry(token).or_default();
         queue.push_back(job);
@@ -120,7 +156,7 @@ impl Outbox {
 
     /// No reset has forgotten it.
     pub(super) fn is_of_now(&self, job: &Job) -> bool {
-        job.epoch == self.epoch
+        self.told.get(&job.gateway) == Some(&job.epoch)
     }
 
     /// Ends an attempt. `false` for a job taken before a reset: it has nothing left to settle.
@@ -153,7 +189,11 @@ impl Outbox {
 
     /// An empty outbox that no job of this one can settle anything in.
     pub(super) fn emptied(&self) -> Self {
-        Self { epoch: self.epoch + 1, ..Self::default() }
+        let mut empty = Self { epochs: self.epochs, ..Self::default() };
+        for gateway in self.told.keys() {
+            empty.tell(gateway.clone());
+        }
+        empty
     }
 
     fn make_due(&mut self, at: Moment, gateway: &GatewayId, token: TokenId) {
@@ -196,6 +236,7 @@ mod tests {
 
     fn outbox(tokens_of_updates: &[u128]) -> Outbox {
         let mut outbox = Outbox::default();
+        outbox.tell(gateway());
         for (sequence, token) in (1..).zip(tokens_of_updates) {
             let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(*token));
             outbox.push(whose, update(sequence), Moment::from_ms(0));
@@ -252,6 +293,25 @@ mod tests {
         new.push(whose, update(7), NOW);
         assert!(!new.settle(&job, Settled::Over));
         assert_eq!(new.len(), 1);
+    }
+
+    #[test]
+    fn one_gateway_is_forgotten_and_the_others_are_not() {
+        let mut outbox = outbox(&[1, 1, 2, 3]);
+        let other = GatewayId::parse("MGW_000002").expect("an id");
+        outbox.tell(other.clone());
+        let whose = (other.clone(), MerchantId::from_number(2), TokenId::from_number(9));
+        outbox.push(whose, update(9), NOW);
+        let (ours, theirs) = (outbox.take_due(&gateway(), NOW, 2), outbox.take_due(&other, NOW, 1));
+        assert_eq!((outbox.len_of(&gateway()), outbox.len_of(&other), outbox.taken()), (4, 1, 3));
+        outbox.forget(&gateway());
+        assert_eq!((outbox.len_of(&gateway()), outbox.len(), outbox.taken()), (0, 1, 1));
+        assert!(ours.iter().all(|job| !outbox.is_of_now(job) && !outbox.settle(job, Settled::Over)));
+        assert!(outbox.is_of_now(&theirs[0]) && outbox.settle(&theirs[0], Settled::Over));
+        assert_eq!((outbox.len(), outbox.taken(), outbox.is_taken(NOW)), (0, 0, true));
+        assert!(outbox.is_told(&gateway()), "what comes is told");
+        outbox.part(&gateway());
+        assert!(!outbox.is_told(&gateway()) && outbox.is_told(&other));
     }
 
     #[test]

@@ -140,7 +140,9 @@ impl Caller {
 
 async fn bare_server(folder: &SandboxFolder) -> Result<(SocketAddr, watch::Sender<bool>), Failure> {
     let journal = Arc::new(Journal::new());
-    let door = door(&folder.config, &journal, &Clock::new(ClockMode::Real)).map_err(Failure::usage)?;
+    let gateways = Arc::new(folder.config.known());
+    let clock = Clock::new(ClockMode::Real);
+    let door = door(&folder.config, &gateways, &journal, &clock).map_err(Failure::usage)?;
     let router = Router::new().route("/hello", get(async || "hello"));
     let limits = Limits { connections: 20_000, handshakes: HANDSHAKES };
     let listener = Listener::bind(ANY.into(), door, router, limits).await.map_err(Failure::resource)?;

@@ -16,7 +16,6 @@ pub(crate) struct Facts {
     api: String,
     environment: &'static str,
     base_path: String,
-    gateways: Vec<String>,
     config: String,
 }
 
@@ -29,7 +28,6 @@ impl Facts {
             api: String::new(),
             environment: config.environment,
             base_path: config.base_path.clone(),
-            gateways: config.gateway_ids().map(String::from).collect(),
             config: config.source.display().to_string(),
         }
     }
