@@ -95,7 +95,8 @@ mod tests {
     use crate::onboarding::Surroundings;
     use crate::world::World;
 
-    fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
+    /// Without its folder, which is gone when this returns.
+    pub(super) fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
         let folder = tempfile::tempdir().expect("a folder");
         let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");

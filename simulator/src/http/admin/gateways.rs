@@ -205,3 +205,119 @@ impl<'a> Nested<'a> {
         DecodeError::invalid(&format!("{}.{member}", self.name), expected, found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use http::{Method, Request};
+    use tower::ServiceExt as _;
+
+    use super::super::router;
+    use super::super::tests::admin;
+    use super::*;
+
+    async fn ask(admin: &Arc<Admin>, method: Method, path: &str, body: &str) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
+        let answer = router(Arc::clone(admin)).oneshot(request.expect("a request")).await.expect("an answer");
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    async fn refused(admin: &Arc<Admin>, method: Method, path: &str, body: &str, wanted: (u16, &str, &str)) {
+        let (status, answer) = ask(admin, method, path, body).await;
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!((status, text("errorCode").as_str()), (wanted.0, wanted.1), "{path} {body}: {answer}");
+        assert!(text("error").starts_with(wanted.2), "{path} {body}: {answer}");
+        assert!(!answer.to_string().contains("hunter2"), "{path} {body}: {answer}");
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_an_order_is_named() {
+        let (admin, _stop) = admin();
+        let invalid = |named| (400, "INVALID_FIELD", named);
+        for (body, named) in [
+            (r#"{"gateway":"MGW_1"}"#, "gateway: expected 10 characters"),
+            (r#"{"gateway":7}"#, "gateway: expected a string"),
+            (r#"{"name":"a"}"#, "name: expected only gateway, receiver, key"),
+            (r#"{"key":"hunter2"}"#, "key: expected ec or rsa"),
+            (r#"{"receiver":"https://a"}"#, "receiver: expected an object"),
+            (r#"{"receiver":{}}"#, "receiver.url: expected a string that is not empty, found none"),
+            (
+                r#"{"receiver":{"url":""}}"#,
+                "receiver.url: expected a string that is not empty, found an empty",
+            ),
+            (r#"{"receiver":{"url":"https://a","hook":1}}"#, "receiver.hook: expected only url, authority"),
+            (r#"{"receiver":{"url":"https://a","authority":["hunter2"]}}"#, "receiver.authority: expected a"),
+            (
+                r#"{"receiver":{"url":"https://a","oauth":{"tokenUrl":"https://a"}}}"#,
+                "receiver.oauth.clientId:",
+            ),
+            (
+                r#"{"receiver":{"url":"https://a","oauth":{"secret":"hunter2"}}}"#,
+                "receiver.oauth.secret: expected",
+            ),
+            (
+                r#"{"receiver":{"url":"https://a","retry":{"factor":"hunter2"}}}"#,
+                "receiver.retry.factor: expected 1",
+            ),
+            (
+                r#"{"receiver":{"url":"https://a","retry":{"factor":-1}}}"#,
+                "receiver.retry.factor: expected 1",
+            ),
+            ("[]", "body: expected"),
+        ] {
+            refused(&admin, Method::POST, "/gateways", body, invalid(named)).await;
+        }
+        // The folder of this sandbox is gone.
+        refused(
+            &admin,
+            Method::POST,
+            "/gateways",
+            "{}",
+            (409, "NO_AUTHORITY", "no gateway can be made here"),
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_is_not_there_is_not_found_and_one_of_the_configuration_stays() {
+        let (admin, _stop) = admin();
+        let unknown = (404, "RESOURCE_NOT_FOUND", "gateway: no such gateway");
+        for id in ["MGW_000042", "x"] {
+            refused(&admin, Method::DELETE, &format!("/gateways/{id}"), "", unknown).await;
+        }
+        let configured = (409, "GATEWAY_CONFIGURED", "gateway: it is one of sandbox.yaml");
+        refused(&admin, Method::DELETE, "/gateways/MGW_000001", "", configured).await;
+        let (status, answer) = ask(&admin, Method::GET, "/gateways", "").await;
+        let wanted = json!({"gateways": [
+            {"gateway": "MGW_000001", "origin": "configuration", "receiver": "https://127.0.0.1:8445"},
+            {"gateway": "MGW_000002", "origin": "configuration"},
+        ]});
+        assert_eq!((status, answer), (200, wanted));
+        for (method, path) in [(Method::GET, "/state"), (Method::POST, "/reset")] {
+            let named = |query: &str| format!("{path}?{query}");
+            refused(&admin, method.clone(), &named("gateway=MGW_000042"), "", unknown).await;
+            for (query, fault) in [("gateway=x", "gateway: expected"), ("token=1", "query: expected only")] {
+                refused(&admin, method.clone(), &named(query), "", (400, "INVALID_FIELD", fault)).await;
+            }
+        }
+        refused(&admin, Method::GET, "/journal?gateway=x", "", (400, "INVALID_FIELD", "gateway: expected"))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_one_gateways_entries_is_not_woken_by_anothers() {
+        let (admin, _stop) = admin();
+        let [one, other] = ["MGW_000001", "MGW_000002"].map(|id| GatewayId::parse(id).expect("an id"));
+        let path = "/journal?gateway=MGW_000001&wait_ms=60000";
+        let (answer, ()) = tokio::join!(ask(&admin, Method::GET, path, ""), async {
+            for gateway in [&other, &other, &one] {
+                tokio::task::yield_now().await;
+                admin.app.reset(gateway);
+            }
+        });
+        assert_eq!((answer.1["n"].as_u64(), &answer.1["gateway"]), (Some(3), &json!("MGW_000001")));
+    }
+}
