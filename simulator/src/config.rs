@@ -8,16 +8,19 @@ mod raw;
 mod read;
 
 pub(crate) use duration::parse_duration;
+pub(crate) use raw::Notifications;
 pub use read::ConfigError;
-pub(crate) use read::text_of;
+pub(crate) use read::{authority, gateway_keys, https_url, schedule, text_of};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use std::sync::Arc;
+
 use reqwest::Url;
 use zeroize::Zeroizing;
 
-use crate::auth::Policy;
+use crate::auth::{GatewayKeys, Gateways, Policy};
 use crate::clock::{AuthClock, ClockMode};
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey};
@@ -98,13 +101,18 @@ impl Config {
         self.gateways.first()?.receiver.as_ref()
     }
 
+    /// The gateways of the file, as those that are known first.
+    pub(crate) fn known(&self) -> Gateways {
+        let keys = |gateway: &GatewayConfig| {
+            let (assertion, encryption) = (gateway.assertion_keys.clone(), gateway.encryption_key.clone());
+            (gateway.id.clone(), GatewayKeys { assertion, encryption })
+        };
+        self.gateways.iter().map(keys).collect()
+    }
+
     /// How the owner of a certificate is told.
-    pub(crate) fn identify(&self) -> Identify {
-        Identify {
-            pattern: self.common_name.clone(),
-            environment: self.environment,
-            gateways: self.gateways.iter().map(|gateway| gateway.id.clone()).collect(),
-        }
+    pub(crate) fn identify(&self, gateways: Arc<Gateways>) -> Identify {
+        Identify { pattern: self.common_name.clone(), environment: self.environment, gateways }
     }
 
     /// Sends the notifications of the first gateway to `url` (https), signed for by `authority`

@@ -192,6 +192,17 @@ impl Faults {
         all.iter().map(Lifted::of).collect()
     }
 
+    /// Lifts the faults that name this gateway. What they hold is for who calls this to drop.
+    pub(crate) fn lift_of(&self, gateway: &str, now: Moment) {
+        let mut state = self.lock();
+        let of = |one: &Standing| one.fault.gateway.as_deref() == Some(gateway);
+        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.standing).into_iter().partition(of);
+        state.standing = kept;
+        for gone in &gone {
+            self.gone(&mut state, gone, now);
+        }
+    }
+
     /// Every fault, in the order in which they were set and strike.
     pub(crate) fn view(&self, now: Moment) -> Vec<FaultView> {
         let view = |one: &Standing| FaultView {

@@ -15,14 +15,12 @@ mod wire;
 
 pub(crate) use router::router;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::auth::{AccessTokens, Policy, Seen};
+use crate::auth::{AccessTokens, Gateways, Policy, Seen};
 use crate::clock::Clock;
-use crate::domain::GatewayId;
 use crate::faults::Faults;
-use crate::jose::{OwnKey, PublicKey};
+use crate::jose::OwnKey;
 use crate::journal::Journal;
 use crate::world::World;
 
@@ -38,12 +36,5 @@ pub(crate) struct App {
     /// The clock that assertions are judged by.
     pub(crate) auth_clock: Clock,
     pub(crate) own_key: OwnKey,
-    pub(crate) gateways: HashMap<GatewayId, GatewayKeys>,
-}
-
-/// The public keys of a gateway.
-#[derive(Debug)]
-pub(crate) struct GatewayKeys {
-    pub(crate) assertion: Vec<PublicKey>,
-    pub(crate) encryption: PublicKey,
+    pub(crate) gateways: Arc<Gateways>,
 }

@@ -29,6 +29,18 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// One reading gives at most so many entries.
 const PAGE: usize = 1_000;
 
+/// So many entries are looked at without letting others write.
+const LOOKS: usize = 4_096;
+
+/// A part of the journal.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Lines, as NDJSON.
+    pub(crate) text: Vec<u8>,
+    /// Where to read on: the number of the last entry that was looked at.
+    pub(crate) last: u64,
+}
+
 /// The journal of one sandbox.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -57,9 +69,25 @@ impl Journal {
         n
     }
 
-    /// Lines with a number above `after`, at most a page, as NDJSON.
+    #[cfg(test)]
     pub(crate) fn page(&self, after: u64) -> Vec<u8> {
-        self.lock().page(after, PAGE)
+        self.page_of(None, after).text
+    }
+
+    /// Lines with a number above `after`, at most a page; of one gateway alone if one is named.
+    pub(crate) fn page_of(&self, gateway: Option<&str>, after: u64) -> Page {
+        let wanted = |line: &[u8]| gateway.is_none_or(|gateway| entry::is_of(line, gateway));
+        let (mut page, mut found) = (Page { text: Vec::new(), last: after }, 0);
+        loop {
+            // Others write in between.
+            let part = self.lock().part(page.last, (PAGE - found, LOOKS), wanted);
+            let end = part.last == page.last;
+            page.text.extend_from_slice(&part.text);
+            (page.last, found) = (part.last, found + part.found);
+            if end || found == PAGE {
+                return page;
+            }
+        }
     }
 
     /// The number of the newest entry; 0 before the first.

@@ -26,6 +26,7 @@ mod http;
 mod jose;
 mod journal;
 mod notify;
+mod onboarding;
 mod plaintext;
 mod scenario;
 mod simulator;

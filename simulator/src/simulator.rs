@@ -9,16 +9,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::auth::{AccessTokens, Seen};
+use crate::auth::{AccessTokens, Gateways, Seen};
 use crate::chance::{Chance, NoRandomness, fresh_seed};
 use crate::clock::{Clock, ClockMode};
 use crate::config::{Config, ConfigError, GatewayConfig};
 use crate::domain::{Behaviour, IssuerEvent, Pan};
 use crate::faults::{Faults, Known};
 use crate::http::admin::{self, Admin, Facts};
-use crate::http::{App, GatewayKeys, router};
+use crate::http::{App, router};
 use crate::journal::Journal;
 use crate::notify::{Notifier, Receiver, ReceiverError};
+use crate::onboarding::{Onboarding, Surroundings};
 use crate::stop::Stop;
 use crate::tls::{BadCertificates, Door, Hostile, Limits, Listener, TlsError, server_config};
 use crate::world::{self, Setting, World};
@@ -41,6 +42,7 @@ pub struct Running {
     admin: SocketAddr,
     seed: u64,
     clock: Clock,
+    onboarding: Arc<Onboarding>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -108,19 +110,30 @@ impl Simulator {
         }
         let world = Arc::new(World::new(setting(&config, chance, &faults)?, Arc::clone(&journal))?);
         let facts = Facts::of(&config, chance.seed());
-        let notifiers = notifiers(&mut config, chance, &clock, &journal, &world)?;
-        let door = door(&config, &journal, &clock, Arc::clone(&faults))?;
+        let gateways = Arc::new(config.known());
+        let (stop, stopped) = Stop::pair();
+        let around = Surroundings {
+            gateways: Arc::clone(&gateways),
+            world: Arc::clone(&world),
+            journal: Arc::clone(&journal),
+            clock: clock.clone(),
+            chance,
+            stop: stopped.clone(),
+        };
+        let notifiers = notifiers(&config, &around)?;
+        let onboarding = Onboarding::new(&config, around);
+        let door = door(&config, &gateways, &journal, &clock, Arc::clone(&faults))?;
         let base = config.base_path.clone();
         let (api, admin_address, connections) = (config.api, config.admin, config.max_connections);
         let admin_token = config.admin_token.take();
-        let app = Arc::new(app(config, Arc::clone(&world), &clock, journal, faults)?);
-        let (stop, stopped) = Stop::pair();
+        let app = Arc::new(app(config, gateways, Arc::clone(&world), &clock, journal, faults)?);
 
         let limits = Limits { connections, handshakes: HANDSHAKES };
         let routes = router(Arc::clone(&app), &base, stopped.clone());
         let api = bind("listen.api", api, door, routes, limits).await?;
         let api_address = address("listen.api", &api)?;
-        let admin = Admin::new(app, facts.at(api_address), admin_token, stopped.clone());
+        let admin =
+            Admin::new(app, facts.at(api_address), admin_token, Arc::clone(&onboarding), stopped.clone());
         let limits = Limits { connections: ADMIN_CONNECTIONS, handshakes: ADMIN_CONNECTIONS };
         let admin = bind("listen.admin", admin_address, Door::Plain, admin::router(admin), limits).await?;
         let admin_address = address("listen.admin", &admin)?;
@@ -132,7 +145,8 @@ impl Simulator {
         for notifier in notifiers {
             tasks.spawn(notifier.run(stopped.clone()));
         }
-        Ok(Running { api: api_address, admin: admin_address, seed: chance.seed(), clock, stop, tasks })
+        let seed = chance.seed();
+        Ok(Running { api: api_address, admin: admin_address, seed, clock, onboarding, stop, tasks })
     }
 }
 
@@ -173,6 +187,7 @@ impl Running {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         // Beyond that the rest is dropped with `self`.
         let _ = timeout(STOP, all).await;
+        self.onboarding.close();
     }
 }
 
@@ -242,33 +257,19 @@ fn event(event: d1_fixtures::IssuerEvent) -> IssuerEvent {
     }
 }
 
-fn notifiers(
-    config: &mut Config,
-    chance: Chance,
-    clock: &Clock,
-    journal: &Arc<Journal>,
-    world: &Arc<World>,
-) -> Result<Vec<Notifier>, ReceiverError> {
-    let (outbound, schedule) = (&config.outbound, config.schedule);
-    let one = |gateway: &mut GatewayConfig| {
-        let to = gateway.receiver.take()?;
-        let whose = (gateway.id.clone(), to.url);
-        let key = gateway.encryption_key.clone();
-        let receiver = Receiver::new(whose, outbound, &to.authority, key, to.oauth);
-        Some(receiver.map(|receiver| Notifier {
-            receiver,
-            schedule,
-            world: Arc::clone(world),
-            journal: Arc::clone(journal),
-            clock: clock.clone(),
-            chance,
-        }))
+fn notifiers(config: &Config, around: &Surroundings) -> Result<Vec<Notifier>, ReceiverError> {
+    let one = |gateway: &GatewayConfig| {
+        let to = gateway.receiver.as_ref()?;
+        let (whose, key) = ((gateway.id.clone(), to.url.clone()), gateway.encryption_key.clone());
+        let receiver = Receiver::new(whose, &config.outbound, &to.authority, key, to.oauth.clone());
+        Some(receiver.map(|receiver| around.notifier(receiver, config.schedule)))
     };
-    config.gateways.iter_mut().filter_map(one).collect()
+    config.gateways.iter().filter_map(one).collect()
 }
 
 pub(crate) fn door(
     config: &Config,
+    gateways: &Arc<Gateways>,
     journal: &Arc<Journal>,
     clock: &Clock,
     faults: Arc<Faults>,
@@ -281,7 +282,7 @@ pub(crate) fn door(
             &files.client_authority,
             config.sandbox_dates.then_some(clock),
         )?,
-        identify: Arc::new(config.identify()),
+        identify: Arc::new(config.identify(Arc::clone(gateways))),
         journal: Arc::clone(journal),
         clock: clock.clone(),
         hostile: Arc::new(Hostile {
@@ -299,14 +300,12 @@ pub(crate) fn door(
 
 pub(crate) fn app(
     config: Config,
+    gateways: Arc<Gateways>,
     world: Arc<World>,
     clock: &Clock,
     journal: Arc<Journal>,
     faults: Arc<Faults>,
 ) -> Result<App, NoRandomness> {
-    let keys = |gateway: GatewayConfig| {
-        (gateway.id, GatewayKeys { assertion: gateway.assertion_keys, encryption: gateway.encryption_key })
-    };
     Ok(App {
         world,
         clock: clock.clone(),
@@ -317,7 +316,7 @@ pub(crate) fn app(
         policy: config.policy,
         auth_clock: config.auth_clock.of(clock),
         own_key: config.own_key,
-        gateways: config.gateways.into_iter().map(keys).collect::<HashMap<_, _>>(),
+        gateways,
     })
 }
 

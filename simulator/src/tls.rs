@@ -11,7 +11,7 @@ mod verifier;
 
 pub(crate) use fate::{Ending, Endings};
 pub(crate) use hostile::{BadCertificates, Hostile};
-pub(crate) use identity::{CommonName, Identify, Peer};
+pub(crate) use identity::{CommonName, Identify, Named, Peer};
 pub(crate) use listener::{Door, Limits, Listener};
 pub use server_config::TlsError;
 pub(crate) use server_config::{roots, server_config};

@@ -7,6 +7,7 @@ mod agenda;
 mod causes;
 mod fired;
 mod forged;
+mod gateways;
 mod outbox;
 mod passage;
 mod payments;
@@ -22,8 +23,8 @@ pub(crate) use passage::{Halt, Way};
 pub(crate) use payments::{Payment, TransactionKind};
 pub(crate) use state::{Merchant, PresentedCard};
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
 use tokio::sync::watch;
@@ -54,7 +55,7 @@ impl Default for Limits {
 pub(crate) struct Setting {
     pub(crate) chance: Chance,
     pub(crate) cards: HashMap<Pan, Behaviour>,
-    /// The gateways that have a receiver. Others get no notifications.
+    /// The gateways of the start that have a receiver. Others get no notifications.
     pub(crate) receivers: Vec<GatewayId>,
     pub(crate) limits: Limits,
     /// One delivery at a time among all gateways, in the order in which they fell due, so that the same
@@ -70,6 +71,8 @@ pub(crate) struct World {
     /// Of this process alone: fingerprints mean nothing elsewhere.
     fingerprints: hmac::Key,
     journal: Arc<Journal>,
+    /// The gateways that share no cards.
+    apart: RwLock<HashSet<GatewayId>>,
     moved: watch::Sender<()>,
     /// Held by whoever moves the manual clock.
     advancing: tokio::sync::Mutex<()>,
@@ -86,7 +89,11 @@ impl World {
     pub(crate) fn new(setting: Setting, journal: Arc<Journal>) -> Result<Self, NoRandomness> {
         let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &secret_bytes()?);
         let (moved, advancing) = (watch::Sender::new(()), tokio::sync::Mutex::default());
-        Ok(Self { state: Mutex::default(), setting, fingerprints, journal, moved, advancing })
+        let (mut state, apart) = (State::default(), RwLock::default());
+        for gateway in &setting.receivers {
+            state.outbox.tell(gateway.clone());
+        }
+        Ok(Self { state: Mutex::new(state), setting, fingerprints, journal, apart, moved, advancing })
     }
 
     /// Registers a merchant. Two calls with one name make two merchants (C16).
@@ -223,8 +230,15 @@ impl World {
         }
     }
 
-    fn fingerprint(&self, pan: &Pan) -> Fingerprint {
-        let tag = hmac::sign(&self.fingerprints, pan.digits().as_bytes());
+    /// What a card is known by. The gateways of the configuration share their cards, as the real ones do; the
+    /// cards of every other gateway are its own, so that what befalls one concerns nobody else.
+    fn fingerprint(&self, gateway: &GatewayId, pan: &Pan) -> Fingerprint {
+        let mut card = hmac::Context::with_key(&self.fingerprints);
+        card.update(pan.digits().as_bytes());
+        if self.apart.read().unwrap_or_else(PoisonError::into_inner).contains(gateway) {
+            card.update(gateway.as_str().as_bytes());
+        }
+        let tag = card.sign();
         let mut bytes = [0_u8; 32];
         bytes.copy_from_slice(tag.as_ref());
         Fingerprint(bytes)

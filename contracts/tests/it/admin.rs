@@ -49,6 +49,19 @@ fn its_requests_match() {
             "/notifications/forged",
             r#"{"gateway":"MGW_000001","tokenId":"t","as":"tampered"}"#,
         ),
+        ("reset", "POST", "/reset?gateway=MGW_000001", "{}"),
+        ("getJournal", "GET", "/journal?after=0&gateway=MGW_000001", ""),
+        ("getState", "GET", "/state?gateway=MGW_000001", ""),
+        ("listGateways", "GET", "/gateways", ""),
+        ("addGateway", "POST", "/gateways", ""),
+        ("addGateway", "POST", "/gateways", r#"{"gateway":"MGW_000042","key":"rsa"}"#),
+        (
+            "addGateway",
+            "POST",
+            "/gateways",
+            r#"{"receiver":{"url":"https://127.0.0.1:1","retry":{"attempts":3,"firstDelay":"1s"}}}"#,
+        ),
+        ("deleteGateway", "DELETE", "/gateways/MGW_000042", ""),
     ] {
         assert_eq!(request(method, path, body), Ok(id.to_owned()), "{path} {body}");
     }
@@ -65,6 +78,15 @@ fn bad_requests_are_faults() {
         ("POST", "/events", "{}"),
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"token.explode"}"#),
         ("POST", "/events", r#"{"gateway":"MGW_000001","tokenId":"t","event":"card.renew","exp":"1330"}"#),
+        ("GET", "/state?gateway=x", ""),
+        ("GET", "/journal?gateway=MGW_0000001", ""),
+        ("POST", "/reset?token=1", ""),
+        ("POST", "/gateways", r#"{"gateway":"MGW_1"}"#),
+        ("POST", "/gateways", r#"{"key":"ed25519"}"#),
+        ("POST", "/gateways", r#"{"receiver":{"authority":"a"}}"#),
+        ("POST", "/gateways", r#"{"receiver":{"url":"https://a","oauth":{"clientId":"a"}}}"#),
+        ("POST", "/gateways", r#"{"receiver":{"url":"https://a","retry":{"attempts":0}}}"#),
+        ("POST", "/gateways", r#"{"count":2}"#),
         ("POST", "/clock/advance", r#"{"by":2}"#),
         ("POST", "/clock/advance", "{}"),
         ("POST", "/clock/lease", "{}"),
@@ -95,6 +117,15 @@ fn its_answers_are_exact() {
         ),
         ("advanceClock", 409, r#"{"errorCode":"NOT_QUIET","error":"not quiet"}"#),
         ("reset", 204, ""),
+        ("reset", 404, r#"{"errorCode":"RESOURCE_NOT_FOUND","error":"gateway: no such gateway"}"#),
+        ("listGateways", 200, r#"{"gateways":[{"gateway":"MGW_000001","origin":"configuration"}]}"#),
+        (
+            "addGateway",
+            201,
+            r#"{"gateway":"MGW_000003","origin":"admin","paths":{"folder":"/a","certificate":"/a/b","key":"/a/c","assertionKey":"/a/d","assertionJwk":"/a/e","jweJwk":"/a/f"}}"#,
+        ),
+        ("addGateway", 409, r#"{"errorCode":"NO_AUTHORITY","error":"no key"}"#),
+        ("deleteGateway", 204, ""),
     ] {
         let verdict = admin.judge_answer(id, status, &json, body.as_bytes());
         assert_eq!(verdict, Ok(()), "{id} {status}");
@@ -103,6 +134,8 @@ fn its_answers_are_exact() {
         ("getHealth", 200, r#"{"status":"fine"}"#),
         ("postEvent", 202, r#"{"journal":-1}"#),
         ("postEvent", 404, r#"{"error":"none"}"#),
+        ("addGateway", 201, r#"{"gateway":"MGW_000003","origin":"admin"}"#),
+        ("listGateways", 200, r#"{"gateways":[{"gateway":"MGW_000001"}]}"#),
         ("reset", 204, "{}"),
         ("reset", 200, ""),
     ] {

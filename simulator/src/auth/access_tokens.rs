@@ -81,6 +81,11 @@ impl AccessTokens {
         self.lock().clear();
     }
 
+    /// Ends the bearers of one gateway.
+    pub(crate) fn forget(&self, gateway: &GatewayId) {
+        self.lock().retain(|_, grant| grant.gateway != *gateway);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Grant>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,5 +110,16 @@ mod tests {
         assert_eq!(tokens.owner(&bearer, Moment::from_ms(899_999)), Ok(gateway));
         assert!(tokens.owner(&bearer, Moment::from_ms(900_000)).is_err());
         assert!(tokens.owner("another", Moment::from_ms(0)).is_err());
+    }
+
+    #[test]
+    fn the_bearers_of_one_gateway_end_and_those_of_the_others_do_not() {
+        let tokens = AccessTokens::new().expect("randomness");
+        let [one, other] = ["MGW_000001", "MGW_000002"].map(|id| GatewayId::parse(id).expect("an id"));
+        let now = Moment::from_ms(0);
+        let bearers = [&one, &other].map(|gateway| tokens.issue(gateway, now).expect("issued").0);
+        tokens.forget(&one);
+        assert!(tokens.owner(&bearers[0], now).is_err());
+        assert_eq!(tokens.owner(&bearers[1], now), Ok(other));
     }
 }

@@ -76,6 +76,11 @@ impl Seen {
     pub(crate) fn reset(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+
+    /// Forgets what one gateway used.
+    pub(crate) fn forget(&self, gateway: &GatewayId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(whose, _), _| whose != gateway);
+    }
 }
 
 fn key_of<'a>(

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::sync::Arc;
 
 use d1_fixtures::{Authority, Csr};
 
@@ -28,7 +29,8 @@ fn sign(args: &Sign) -> Result<(), Failure> {
     let text = fs::read(&args.csr).map_err(unreadable)?;
     let at_fault = |fault: &dyn std::fmt::Display| Failure::usage(format!("{}: {fault}", args.csr.display()));
     let csr = Csr::parse(&String::from_utf8_lossy(&text)).map_err(|fault| at_fault(&fault))?;
-    let named = folder.config.identify().named(&csr.common_name).map(|(_, key)| key);
+    let named =
+        folder.config.identify(Arc::new(folder.config.known())).named(&csr.common_name).map(|(_, key)| key);
     let named = named.map_err(|why| {
         at_fault(&format!("{}: expected {}, found {}", why.check, why.expected, why.actual))
     })?;

@@ -57,14 +57,15 @@ pub(super) struct Assertion {
     pub(super) refuse_replayed_jti: bool,
 }
 
-#[derive(Deserialize)]
+/// A retry schedule, of the file or of one gateway.
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(super) struct Notifications {
-    pub(super) first_delay: String,
-    pub(super) factor: u32,
-    pub(super) max_delay: String,
-    pub(super) attempts: u32,
-    pub(super) timeout: String,
+pub(crate) struct Notifications {
+    pub(crate) first_delay: Option<String>,
+    pub(crate) factor: Option<u32>,
+    pub(crate) max_delay: Option<String>,
+    pub(crate) attempts: Option<u32>,
+    pub(crate) timeout: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -102,13 +103,6 @@ pub(super) struct Oauth {
 impl Default for Listen {
     fn default() -> Self {
         Self { api: "127.0.0.1:8443".into(), admin: "127.0.0.1:8444".into() }
-    }
-}
-
-impl Default for Notifications {
-    fn default() -> Self {
-        let [first_delay, max_delay, timeout] = ["1s", "5m", "10s"].map(String::from);
-        Self { first_delay, factor: 2, max_delay, attempts: 8, timeout }
     }
 }
 

@@ -11,7 +11,7 @@ use reqwest::Url;
 use zeroize::Zeroizing;
 
 use super::{Config, GatewayConfig, ReceiverConfig, ServerFiles, parse_duration, raw};
-use crate::auth::Policy;
+use crate::auth::{GatewayKeys, Policy};
 use crate::clock::UnknownClock;
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey, Use};
@@ -20,6 +20,14 @@ use crate::tls::{CommonName, roots};
 
 /// The longest file that is read.
 const MOST: u64 = 1024 * 1024;
+/// The retry schedule of a file that says nothing of it (C24).
+const SCHEDULE: Schedule = Schedule {
+    first_delay: Duration::from_secs(1),
+    factor: 2,
+    max_delay: Duration::from_secs(300),
+    attempts: 8,
+    timeout: Duration::from_secs(10),
+};
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +120,7 @@ impl Config {
                 skew_seconds: file.assertion.skew_seconds,
                 refuse_replayed_jti: file.assertion.refuse_replayed_jti,
             },
-            schedule: schedule(&file.notifications)?,
+            schedule: schedule("notifications", &file.notifications, SCHEDULE)?,
             gateways: gateways(&folder, file.gateways)?,
         })
     }
@@ -191,6 +199,15 @@ fn gateways(folder: &Folder, raw: Vec<raw::Gateway>) -> Result<Vec<GatewayConfig
     raw.into_iter().enumerate().map(one).collect()
 }
 
+/// The public keys in a gateway's own folder.
+pub(crate) fn gateway_keys(folder: &Path) -> Result<GatewayKeys, ConfigError> {
+    let folder = Folder(folder.to_owned());
+    Ok(GatewayKeys {
+        assertion: vec![folder.public_key("assertionKeys", "assertion.jwk", Use::Assertion)?],
+        encryption: folder.public_key("jweKey", "jwe.jwk", Use::Encryption)?,
+    })
+}
+
 fn receiver(folder: &Folder, key: &str, raw: raw::Receiver) -> Result<ReceiverConfig, ConfigError> {
     let oauth = raw.oauth.map(|oauth| {
         let secret = folder.text(&format!("{key}.oauth.clientSecretFile"), &oauth.client_secret_file)?;
@@ -209,7 +226,7 @@ fn receiver(folder: &Folder, key: &str, raw: raw::Receiver) -> Result<ReceiverCo
     })
 }
 
-pub(super) fn https_url(key: &str, text: &str) -> Result<Url, ConfigError> {
+pub(crate) fn https_url(key: &str, text: &str) -> Result<Url, ConfigError> {
     let expected = "an https URL without user name, password and query, e.g. https://127.0.0.1:8445";
     let fault = |found: &str| ConfigError::new(key, expected, found);
     let url = Url::parse(text).map_err(|_| fault("no URL"))?;
@@ -224,7 +241,7 @@ pub(super) fn https_url(key: &str, text: &str) -> Result<Url, ConfigError> {
 }
 
 /// The authority of a receiver, which reqwest would look at no sooner than in the first handshake.
-pub(super) fn authority(key: &str, pem: &str) -> Result<String, ConfigError> {
+pub(crate) fn authority(key: &str, pem: &str) -> Result<String, ConfigError> {
     let read = roots(pem, "receiver.authority");
     read.map_err(|fault| ConfigError::new(key, "a certificate in PEM form", fault.to_string()))?;
     Ok(pem.to_owned())
@@ -263,22 +280,32 @@ fn positive(key: &str, number: usize) -> Result<usize, ConfigError> {
     good.then_some(number).ok_or_else(|| ConfigError::new(key, "1 to 1000000", number.to_string()))
 }
 
-fn schedule(raw: &raw::Notifications) -> Result<Schedule, ConfigError> {
-    let duration = |key: &str, text: &str| -> Result<Duration, ConfigError> {
-        let found = parse_duration(text).filter(|length| *length > Duration::ZERO);
-        found.ok_or_else(|| ConfigError::new(key, "a duration above zero like 500ms, 10s or 5m", text))
-    };
-    for (key, number) in [("notifications.factor", raw.factor), ("notifications.attempts", raw.attempts)] {
-        if !(1..=1000).contains(&number) {
-            return Err(ConfigError::new(key, "1 to 1000", number.to_string()));
+/// A retry schedule below `key`; what it leaves out is as `otherwise`.
+pub(crate) fn schedule(
+    key: &str,
+    raw: &raw::Notifications,
+    otherwise: Schedule,
+) -> Result<Schedule, ConfigError> {
+    let duration = |name: &str, text: Option<&String>, otherwise| match text {
+        None => Ok(otherwise),
+        Some(text) => {
+            let expected = "a duration above zero like 500ms, 10s or 5m";
+            let found = parse_duration(text).filter(|length| *length > Duration::ZERO);
+            found.ok_or_else(|| ConfigError::new(format!("{key}.{name}"), expected, text))
         }
-    }
+    };
+    let number = |name: &str, number: Option<u32>, otherwise| {
+        let number = number.unwrap_or(otherwise);
+        let good = (1..=1000).contains(&number);
+        good.then_some(number)
+            .ok_or_else(|| ConfigError::new(format!("{key}.{name}"), "1 to 1000", number.to_string()))
+    };
     Ok(Schedule {
-        first_delay: duration("notifications.firstDelay", &raw.first_delay)?,
-        factor: raw.factor,
-        max_delay: duration("notifications.maxDelay", &raw.max_delay)?,
-        attempts: raw.attempts,
-        timeout: duration("notifications.timeout", &raw.timeout)?,
+        first_delay: duration("firstDelay", raw.first_delay.as_ref(), otherwise.first_delay)?,
+        factor: number("factor", raw.factor, otherwise.factor)?,
+        max_delay: duration("maxDelay", raw.max_delay.as_ref(), otherwise.max_delay)?,
+        attempts: number("attempts", raw.attempts, otherwise.attempts)?,
+        timeout: duration("timeout", raw.timeout.as_ref(), otherwise.timeout)?,
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod facts;
 mod faults;
+mod gateways;
 mod guard;
 mod handlers;
 mod lease;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::App;
 use super::problem::Problem;
+use crate::onboarding::Onboarding;
 use crate::stop::Stop;
 
 /// What the admin port may use.
@@ -31,6 +33,7 @@ pub(crate) struct Admin {
     /// Places for who waits for a journal entry.
     readers: Semaphore,
     lease: lease::Desk,
+    onboarding: Arc<Onboarding>,
     stop: Stop,
 }
 
@@ -42,6 +45,7 @@ impl Admin {
         app: Arc<App>,
         facts: Facts,
         token: Option<Zeroizing<String>>,
+        onboarding: Arc<Onboarding>,
         stop: Stop,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -50,6 +54,7 @@ impl Admin {
             token,
             readers: Semaphore::new(READERS),
             lease: lease::Desk::new(),
+            onboarding,
             stop,
         })
     }
@@ -64,6 +69,8 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/state", get(handlers::state))
         .route("/events", post(handlers::event))
         .route("/clock", get(passage::clock))
+        .route("/gateways", get(gateways::list).post(gateways::add))
+        .route("/gateways/{gateway}", delete(gateways::delete))
         .route("/clock/advance", post(passage::advance))
         .route("/clock/lease", post(lease::ask))
         .route("/clock/lease/{lease}", delete(lease::give_back))
@@ -90,9 +97,11 @@ mod tests {
     use crate::chance::Chance;
     use crate::clock::{Clock, ClockMode};
     use crate::journal::Journal;
+    use crate::onboarding::Surroundings;
     use crate::world::World;
 
-    fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
+    /// Without its folder, which is gone when this returns.
+    pub(super) fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
         let folder = tempfile::tempdir().expect("a folder");
         let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
@@ -102,9 +111,19 @@ mod tests {
         let setting = crate::simulator::setting(&config, Chance::new(1), &faults).expect("cards");
         let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
         let facts = Facts::of(&config, 1);
-        let app = crate::simulator::app(config, world, &clock, journal, faults).expect("randomness");
-        let (stop, stopped) = Stop::pair();
-        (Admin::new(Arc::new(app), facts, None, stopped), stop)
+        let (gateways, (stop, stopped)) = (Arc::new(config.known()), Stop::pair());
+        let around = Surroundings {
+            gateways: Arc::clone(&gateways),
+            world: Arc::clone(&world),
+            journal: Arc::clone(&journal),
+            clock: clock.clone(),
+            chance: Chance::new(1),
+            stop: stopped.clone(),
+        };
+        let onboarding = Onboarding::new(&config, around);
+        let app =
+            crate::simulator::app(config, gateways, world, &clock, journal, faults).expect("randomness");
+        (Admin::new(Arc::new(app), facts, None, onboarding, stopped), stop)
     }
 
     async fn wait_for_an_entry(admin: &Arc<Admin>) -> Response {

@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::auth::{AuthError, Caller, bearer_of};
+use crate::auth::{AuthError, Caller, GatewayKeys, bearer_of};
 use crate::domain::{GatewayId, MerchantId, Refusal, TokenId};
 use crate::journal::Why;
 use crate::tls::Peer;
@@ -56,14 +56,27 @@ pub(crate) fn correlation(headers: &HeaderMap) -> Result<Arc<str>, AuthError> {
     }
 }
 
+impl App {
+    /// The keys of a gateway whose certificate was good when it connected. It may have been deleted since (C2).
+    pub(super) fn keys(&self, gateway: &GatewayId) -> Result<Arc<GatewayKeys>, Problem> {
+        let deleted = || {
+            let expected = "one that has not been deleted".into();
+            let actual = gateway.to_string().into();
+            AuthError::Certificate(Why { check: "certificate gateway", expected, actual }).into()
+        };
+        self.gateways.keys(gateway).ok_or_else(deleted)
+    }
+}
+
 impl FromRequestParts<Arc<App>> for Correlated {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
-        let correlation = correlation(&parts.headers)?;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let peer = parts.extensions.get::<Arc<Peer>>().and_then(|peer| peer.verdict.as_ref().ok());
         // The exchange layer let nobody through whose certificate names no gateway.
         let gateway = peer.cloned().ok_or_else(Problem::internal)?;
+        app.keys(&gateway)?;
+        let correlation = correlation(&parts.headers)?;
         Ok(Self { gateway, correlation })
     }
 }

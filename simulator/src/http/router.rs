@@ -109,7 +109,10 @@ mod tests {
             let faults = simulator::faults(&config, Chance::new(1), &journal).expect("cards");
             let setting = simulator::setting(&config, Chance::new(1), &faults).expect("cards");
             let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));
-            let app = Arc::new(simulator::app(config, world, &clock, journal, faults).expect("randomness"));
+            let gateways = Arc::new(config.known());
+            let app = Arc::new(
+                simulator::app(config, gateways, world, &clock, journal, faults).expect("randomness"),
+            );
             let (_stop, stopped) = Stop::pair();
             let router = router(Arc::clone(&app), "/ecom/v1", stopped);
             let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer").0;

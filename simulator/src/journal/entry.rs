@@ -24,8 +24,12 @@ pub(crate) enum Fact<'a> {
     Clock {
         now: String,
     },
-    /// Everything but the journal was forgotten.
+    /// Everything but the journal was forgotten, or all of the gateway that the entry names.
     Reset,
+    /// A gateway came or went: `made` or `deleted`.
+    Gateway {
+        outcome: &'static str,
+    },
 }
 
 /// Which check failed, what it wanted, what it found.
@@ -223,6 +227,18 @@ pub(super) fn render(
     serde_json::to_vec(&line).unwrap_or_else(|_| b"{\"kind\":\"unwritable\"}".to_vec()).into()
 }
 
+/// Whether a line without its number is one of this gateway. An identifier needs no escape, and nothing comes before
+/// it but the time.
+pub(super) fn is_of(line: &[u8], gateway: &str) -> bool {
+    let after_time = || {
+        let rest = line.strip_prefix(br#"{"at":""#)?;
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        rest[end..].strip_prefix(br#"","gateway":""#)
+    };
+    let named = after_time().and_then(|rest| rest.strip_prefix(gateway.as_bytes()));
+    named.is_some_and(|rest| rest.starts_with(b"\""))
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -256,4 +272,19 @@ fn redacted_all<S: serde::Serializer>(values: &[Arc<str>], serializer: S) -> Res
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_told_to_be_a_gateways_by_what_was_rendered() {
+        let whose = |gateway| render("2026-04-22T10:00:00.000Z", gateway, Some("MGW_000002"), &Fact::Reset);
+        assert!(is_of(&whose(Some("MGW_000001")), "MGW_000001"));
+        for other in [whose(Some("MGW_000002")), whose(None), Box::default(), b"{\"at\":\"".to_vec().into()] {
+            assert!(!is_of(&other, "MGW_000001"), "{}", String::from_utf8_lossy(&other));
+        }
+        assert!(!is_of(&whose(Some("MGW_000001")), "MGW_00000"));
+    }
 }

@@ -12,6 +12,16 @@ pub(super) struct Ring {
     max_bytes: usize,
 }
 
+/// Some lines, numbered.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) text: Vec<u8>,
+    /// So many, a gap not counted.
+    pub(super) found: usize,
+    /// The number of the last line that was looked at; `after`, if there is none beyond it.
+    pub(super) last: u64,
+}
+
 impl Ring {
     pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
         Self { lines: VecDeque::new(), first: 1, bytes: 0, max_entries, max_bytes }
@@ -29,7 +39,13 @@ impl Ring {
         self.first + self.lines.len() as u64 - 1
     }
 
-    pub(super) fn page(&self, after: u64, most: usize) -> Vec<u8> {
+    /// Those lines above `after` that are wanted: at most `most`, of at most `looks` that are looked at.
+    pub(super) fn part(
+        &self,
+        after: u64,
+        (most, looks): (usize, usize),
+        wanted_line: impl Fn(&[u8]) -> bool,
+    ) -> Part {
         let mut out = Vec::new();
         let wanted = after.saturating_add(1);
         if wanted < self.first {
@@ -41,12 +57,21 @@ impl Ring {
         }
         let skip = usize::try_from(wanted.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let numbered = (self.first..).zip(&self.lines);
-        for (n, line) in numbered.skip(skip).take(most) {
+        let (mut last, mut found) = (after, 0);
+        for (n, line) in numbered.skip(skip).take(looks) {
+            if found == most {
+                break;
+            }
+            last = n;
+            if !wanted_line(line) {
+                continue;
+            }
+            found += 1;
             out.extend_from_slice(format!("{{\"n\":{n},").as_bytes());
             out.extend_from_slice(line.get(1..).unwrap_or_default());
             out.push(b'\n');
         }
-        out
+        Part { text: out, found, last }
     }
 }
 
@@ -66,18 +91,36 @@ mod tests {
         std::str::from_utf8(bytes).expect("text")
     }
 
+    fn page(ring: &Ring, after: u64, most: usize) -> Vec<u8> {
+        ring.part(after, (most, usize::MAX), |_| true).text
+    }
+
+    #[test]
+    fn of_what_is_not_wanted_only_the_number_is_kept() {
+        let ring = ring(10, 1000, 5);
+        let even = |line: &[u8]| line.get(5).is_some_and(|digit| digit % 2 == 0);
+        let part = ring.part(0, (2, usize::MAX), even);
+        assert_eq!(
+            (text(&part.text), part.found, part.last),
+            ("{\"n\":1,\"x\":0}\n{\"n\":3,\"x\":2}\n", 2, 3)
+        );
+        let part = ring.part(3, (2, 1), even);
+        assert_eq!((part.found, part.last), (0, 4), "no further than it may look");
+        assert_eq!(ring.part(5, (2, 9), even).last, 5);
+    }
+
     #[test]
     fn numbers_start_at_one_and_a_page_ends_where_it_must() {
         let ring = ring(10, 1000, 3);
-        assert_eq!(text(&ring.page(1, 1)), "{\"n\":2,\"x\":1}\n");
-        assert_eq!(text(&ring.page(3, 10)), "");
-        assert_eq!(text(&ring.page(u64::MAX, 10)), "");
+        assert_eq!(text(&page(&ring, 1, 1)), "{\"n\":2,\"x\":1}\n");
+        assert_eq!(text(&page(&ring, 3, 10)), "");
+        assert_eq!(text(&page(&ring, u64::MAX, 10)), "");
     }
 
     #[test]
     fn a_late_reader_is_told_what_it_missed() {
         let ring = ring(2, 1000, 5);
-        let page = ring.page(1, 10);
+        let page = page(&ring, 1, 10);
         let lines: Vec<&str> = text(&page).lines().collect();
         assert!(
             lines[0].contains("\"kind\":\"gap\"") && lines[0].contains("\"from\":2,\"to\":3"),

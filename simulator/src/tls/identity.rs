@@ -1,7 +1,7 @@
 //! From a leaf certificate to a gateway: CN, environment and key policy (C2, C3).
 
-use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{
@@ -11,6 +11,7 @@ use x509_parser::oid_registry::{
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
+use crate::auth::Gateways;
 use crate::domain::GatewayId;
 use crate::journal::Why;
 
@@ -104,6 +105,17 @@ impl CommonName {
         }
         rest.is_empty().then_some(named)
     }
+
+    /// The common name that says this.
+    pub(crate) fn write(&self, named: &Named<'_>) -> String {
+        let part = |part: &Part| match part {
+            Part::Literal(text) => text.clone(),
+            Part::Key => named.key.to_owned(),
+            Part::Gateway => named.gateway.to_owned(),
+            Part::Environment => named.environment.to_owned(),
+        };
+        self.parts.iter().map(part).collect()
+    }
 }
 
 impl fmt::Display for CommonName {
@@ -117,7 +129,7 @@ impl fmt::Display for CommonName {
 pub(crate) struct Identify {
     pub(crate) pattern: CommonName,
     pub(crate) environment: &'static str,
-    pub(crate) gateways: HashSet<GatewayId>,
+    pub(crate) gateways: Arc<Gateways>,
 }
 
 impl Identify {
@@ -142,11 +154,11 @@ impl Identify {
         if named.environment != self.environment {
             return Err(why("certificate environment", self.environment, named.environment.to_owned()));
         }
-        let gateway = GatewayId::parse(named.gateway).filter(|id| self.gateways.contains(id));
+        let gateway = GatewayId::parse(named.gateway).filter(|id| self.gateways.knows(id));
         let gateway = gateway.ok_or_else(|| {
             why(
                 "certificate gateway",
-                "one that sandbox.yaml lists under `gateways`",
+                "one that sandbox.yaml lists under `gateways`, or that POST /gateways made",
                 named.gateway.to_owned(),
             )
         })?;
@@ -228,7 +240,9 @@ mod tests {
     #[test]
     fn another_order_and_other_separators_can_be_configured() {
         let pattern = CommonName::parse("{env}.{gateway}-{key}").expect("a pattern");
-        assert_eq!(pattern.read("PRD.MGW_000001-ECDSA").map(|named| named.gateway), Some("MGW_000001"));
+        let name = "PRD.MGW_000001-ECDSA";
+        let named = pattern.read(name).expect("of the pattern");
+        assert_eq!((named.gateway, pattern.write(&named)), ("MGW_000001", name.to_owned()));
     }
 
     #[test]

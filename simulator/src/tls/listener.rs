@@ -268,7 +268,8 @@ mod tests {
         let clock = Clock::new(crate::ClockMode::Real);
         let faults =
             crate::simulator::faults(&config, crate::chance::Chance::new(1), &journal).expect("cards");
-        let door = crate::simulator::door(&config, &journal, &clock, faults).expect("certificates");
+        let door = crate::simulator::door(&config, &Arc::new(config.known()), &journal, &clock, faults)
+            .expect("certificates");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(any, door, Router::new(), limits).await.expect("a port");
         let address = listener.address().expect("an address");

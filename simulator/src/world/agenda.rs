@@ -137,6 +137,24 @@ impl Agenda {
         self.events
     }
 
+    /// Those of them that are to happen to certain tokens.
+    pub(super) fn events_of(&self, theirs: impl Fn(TokenId) -> bool) -> usize {
+        let of = |due: &&Due| matches!(due, Due::Event(scheduled) if theirs(scheduled.token));
+        self.items.values().filter(of).count()
+    }
+
+    /// Takes out what is to happen to certain tokens of a gateway, and the ends of its bearers and its
+    /// receiver's. What is expected of each token by itself is taken back with [`Self::forget`].
+    pub(super) fn forget_gateway(&mut self, gateway: &GatewayId, theirs: impl Fn(TokenId) -> bool) {
+        self.items.retain(|_, due| match due {
+            Due::Event(scheduled) => !theirs(scheduled.token),
+            Due::AccessToken(whose, _) | Due::ReceiverToken(whose) => whose != gateway,
+            Due::Card(_) | Due::Token(_) | Due::FaultEnd(_) => true,
+        });
+        self.receiver_tokens.remove(gateway);
+        self.events = self.items.values().filter(|due| matches!(due, Due::Event(_))).count();
+    }
+
     fn add(&mut self, at: Moment, due: Due) -> Place {
         self.number += 1;
         let place = (at, self.number);

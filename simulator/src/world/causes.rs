@@ -117,7 +117,7 @@ impl World {
                     new_pan(self.setting.chance, state.counters.pans)
                 };
                 let pan = given.pan.clone().or_else(drawn).ok_or(Refusal::SamePan)?;
-                let card = self.fingerprint(&pan);
+                let card = self.fingerprint(&token.gateway, &pan);
                 if card == token.card {
                     return Err(Refusal::SamePan);
                 }
@@ -144,15 +144,12 @@ impl World {
 
     fn check_room(&self, state: &State, concerned: &[TokenId]) -> Result<(), Refusal> {
         let limit = self.setting.limits.outbox;
-        let told = |id: &&TokenId| state.tokens.get(id).is_some_and(|token| self.is_told(&token.gateway));
+        let told =
+            |id: &&TokenId| state.tokens.get(id).is_some_and(|token| state.outbox.is_told(&token.gateway));
         let more = concerned.iter().filter(told).count();
         // Who is not told needs no room: a receiver that is down holds up no other gateway's events.
         let room = more == 0 || state.outbox.len().saturating_add(more) <= limit;
         room.then_some(()).ok_or(Refusal::Full { what: "notifications", limit })
-    }
-
-    fn is_told(&self, gateway: &GatewayId) -> bool {
-        self.setting.receivers.contains(gateway)
     }
 
     fn change(
@@ -182,7 +179,7 @@ impl World {
             at: now.at,
             dpan: changed.credentials.then_some(token.dpan),
         };
-        let told = self.is_told(&token.gateway);
+        let told = outbox.is_told(&token.gateway);
         let queued = Queued {
             event_id: uuid_text(update.id),
             event_type: update.kind.as_str(),

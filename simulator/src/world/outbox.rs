@@ -26,7 +26,7 @@ pub(crate) struct Job {
     pub(crate) taken_at: Moment,
     /// The body as it was sent before, so that every attempt sends the same bytes.
     pub(crate) body: Option<Bytes>,
-    /// Counts the resets before it.
+    /// Another one after each reset of its gateway.
     pub(crate) epoch: u64,
     /// What is wrong with it on purpose: it is sent once.
     pub(crate) forged: Option<Forgery>,
@@ -62,12 +62,56 @@ pub(super) struct Outbox {
     /// Jobs that were taken and are not settled.
     taken: usize,
     order: u64,
-    epoch: u64,
+    /// The gateways that are told, each with the epoch that its jobs are of.
+    told: HashMap<GatewayId, u64>,
+    epochs: u64,
 }
 
 impl Outbox {
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// So many are for this gateway.
+    pub(super) fn len_of(&self, gateway: &GatewayId) -> usize {
+        let of = |queue: &&VecDeque<Job>| queue.front().is_some_and(|job| job.gateway == *gateway);
+        self.queues.values().filter(of).map(VecDeque::len).sum()
+    }
+
+    fn epoch_of(&self, gateway: &GatewayId) -> u64 {
+        self.told.get(gateway).copied().unwrap_or_default()
+    }
+
+    /// From now on this gateway is told.
+    pub(super) fn tell(&mut self, gateway: GatewayId) {
+        self.epochs += 1;
+        self.told.insert(gateway, self.epochs);
+    }
+
+    pub(super) fn is_told(&self, gateway: &GatewayId) -> bool {
+        self.told.contains_key(gateway)
+    }
+
+    /// Drops what this gateway was to be told; no job of it that was taken can settle anything.
+    pub(super) fn forget(&mut self, gateway: &GatewayId) {
+        let waiting = self.due.remove(gateway).map_or(0, |due| due.len());
+        let theirs = |queue: &mut VecDeque<Job>| queue.front().is_some_and(|job| job.gateway == *gateway);
+        let dropped: Vec<_> = self.queues.extract_if(|_, queue| theirs(queue)).collect();
+        self.len -= dropped.iter().map(|(_, queue)| queue.len()).sum::<usize>();
+        self.taken -= dropped.len() - waiting;
+        let (held, queues) = (self.held.len(), &self.queues);
+        self.held.retain(|(_, job)| job.gateway != *gateway);
+        self.len -= held - self.held.len();
+        self.aside.retain(|_, lane| queues.contains_key(lane));
+        if self.is_told(gateway) {
+            self.tell(gateway.clone());
+        }
+    }
+
+    /// The same, and nothing is told it any more.
+    pub(super) fn part(&mut self, gateway: &GatewayId) {
+        self.forget(gateway);
+        self.told.remove(gateway);
     }
 
     /// Queues a notification as the fault that struck it says; its number comes with it.
@@ -79,6 +123,7 @@ impl Outbox {
         struck: Option<(u64, Notice)>,
     ) {
         let job = Job {
+            epoch: self.epoch_of(&gateway),
             gateway,
             merchant,
             token,
@@ -86,7 +131,6 @@ impl Outbox {
             attempt: 1,
             taken_at: now,
             body: None,
-            epoch: self.epoch,
             forged: None,
             lane: 0,
             not_before: now,
@@ -126,6 +170,7 @@ impl Outbox {
     ) {
         let lane = self.new_lane();
         let job = Job {
+            epoch: self.epoch_of(&gateway),
             gateway,
             merchant,
             token,
@@ -133,7 +178,6 @@ impl Outbox {
             attempt: 1,
             taken_at: now,
             body: None,
-            epoch: self.epoch,
             forged: Some(forged),
             lane,
             not_before: now,
@@ -225,7 +269,7 @@ impl Outbox {
 
     /// No reset has forgotten it.
     pub(super) fn is_of_now(&self, job: &Job) -> bool {
-        job.epoch == self.epoch
+        self.told.get(&job.gateway) == Some(&job.epoch)
     }
 
     /// Ends an attempt. `false` for a job taken before a reset: it has nothing left to settle.
@@ -260,7 +304,11 @@ impl Outbox {
 
     /// An empty outbox that no job of this one can settle anything in.
     pub(super) fn emptied(&self) -> Self {
-        Self { epoch: self.epoch + 1, ..Self::default() }
+        let mut empty = Self { epochs: self.epochs, ..Self::default() };
+        for gateway in self.told.keys() {
+            empty.tell(gateway.clone());
+        }
+        empty
     }
 
     fn make_due(&mut self, at: Moment, gateway: &GatewayId, lane: Lane) {

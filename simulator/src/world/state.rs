@@ -1,6 +1,6 @@
 //! What is held, and how it is found.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -12,7 +12,16 @@ use super::fired::Log;
 use super::outbox::Outbox;
 
 /// At most so many merchants and so many tokens are shown by a view.
-const SHOWN: usize = 10_000;
+pub(super) const SHOWN: usize = 10_000;
+
+/// The first merchants and tokens of a gateway, in the order of their making.
+#[derive(Debug, Default)]
+pub(super) struct First {
+    pub(super) merchants: Vec<MerchantId>,
+    pub(super) tokens: Vec<TokenId>,
+    /// There are others.
+    pub(super) more: bool,
+}
 
 /// A merchant of a gateway.
 #[derive(Debug, Clone)]
@@ -54,9 +63,8 @@ pub(super) struct State {
     merchants: HashMap<MerchantId, (GatewayId, Merchant)>,
     pub(super) tokens: HashMap<TokenId, Token>,
     pub(super) cards: HashMap<Fingerprint, Card>,
-    /// The first merchants and tokens in the order of their making: what a view shows.
-    pub(super) first_merchants: Vec<MerchantId>,
-    pub(super) first_tokens: Vec<TokenId>,
+    /// What a view shows of each gateway.
+    pub(super) first: BTreeMap<GatewayId, First>,
     /// Answers 503 still to give, by card and merchant.
     pub(super) unavailable: HashMap<(Fingerprint, MerchantId), u32>,
     pub(super) outbox: Outbox,
@@ -79,25 +87,28 @@ impl State {
 
     pub(super) fn add_merchant(&mut self, gateway: &GatewayId, id: MerchantId, merchant: Merchant) {
         self.merchants.insert(id, (gateway.clone(), merchant));
-        if self.first_merchants.len() < SHOWN {
-            self.first_merchants.push(id);
+        let first = self.first.entry(gateway.clone()).or_default();
+        if first.merchants.len() < SHOWN {
+            first.merchants.push(id);
+        } else {
+            first.more = true;
         }
     }
 
     pub(super) fn add_token(&mut self, token: Token, now: Moment) {
         self.agenda.expect(&token, now);
-        if self.first_tokens.len() < SHOWN {
-            self.first_tokens.push(token.id);
+        if let Some(first) = self.first.get_mut(&token.gateway) {
+            if first.tokens.len() < SHOWN {
+                first.tokens.push(token.id);
+            } else {
+                first.more = true;
+            }
         }
         self.tokens.insert(token.id, token);
     }
 
     pub(super) fn merchant(&self, id: MerchantId) -> Option<&(GatewayId, Merchant)> {
         self.merchants.get(&id)
-    }
-
-    pub(super) fn merchant_count(&self) -> usize {
-        self.merchants.len()
     }
 
     /// The merchant must be of this gateway; another's is as unknown as none (C12).
@@ -122,6 +133,30 @@ impl State {
             crate::domain::TokenState::Deleted => Err(Refusal::UnknownToken),
             _ => Ok(token),
         }
+    }
+
+    /// Forgets all of one gateway but the counters. What others hold of the same card stays.
+    pub(super) fn forget(&mut self, gateway: &GatewayId) {
+        let theirs: HashSet<MerchantId> =
+            self.merchants.extract_if(|_, (owner, _)| owner == gateway).map(|(id, _)| id).collect();
+        let gone: HashMap<TokenId, Token> =
+            self.tokens.extract_if(|_, token| token.gateway == *gateway).collect();
+        for token in gone.values() {
+            self.agenda.forget(token);
+        }
+        let cards: HashSet<Fingerprint> = gone.values().map(|token| token.card).collect();
+        for fingerprint in cards {
+            if let Some(card) = self.cards.get_mut(&fingerprint) {
+                card.tokens.retain(|id| !gone.contains_key(id));
+                if card.tokens.is_empty() {
+                    self.cards.remove(&fingerprint);
+                }
+            }
+        }
+        self.unavailable.retain(|(_, merchant), _| !theirs.contains(merchant));
+        self.first.remove(gateway);
+        self.agenda.forget_gateway(gateway, |token| gone.contains_key(&token));
+        self.outbox.forget(gateway);
     }
 
     /// Forgets everything but the counters: no identifier that was given out comes back.

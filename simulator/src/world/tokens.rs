@@ -46,7 +46,7 @@ impl World {
         now: Now,
     ) -> Result<Token, Refusal> {
         let behaviour = self.behaviour(&card.pan);
-        let fingerprint = self.fingerprint(&card.pan);
+        let fingerprint = self.fingerprint(asker.gateway, &card.pan);
         let limits = self.setting.limits;
         let mut state = self.lock();
         state.check_merchant(asker.gateway, merchant)?;

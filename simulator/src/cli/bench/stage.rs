@@ -141,9 +141,10 @@ impl Caller {
 
 async fn bare_server(folder: &SandboxFolder) -> Result<(SocketAddr, watch::Sender<bool>), Failure> {
     let journal = Arc::new(Journal::new());
+    let gateways = Arc::new(folder.config.known());
     let clock = Clock::new(ClockMode::Real);
     let faults = faults(&folder.config, Chance::new(0), &journal).map_err(Failure::internal)?;
-    let door = door(&folder.config, &journal, &clock, faults).map_err(Failure::usage)?;
+    let door = door(&folder.config, &gateways, &journal, &clock, faults).map_err(Failure::usage)?;
     let router = Router::new().route("/hello", get(async || "hello"));
     let limits = Limits { connections: 20_000, handshakes: HANDSHAKES };
     let listener = Listener::bind(ANY.into(), door, router, limits).await.map_err(Failure::resource)?;

@@ -17,7 +17,6 @@ pub(crate) struct Facts {
     api: String,
     environment: &'static str,
     base_path: String,
-    gateways: Vec<String>,
     receivers: BTreeMap<String, String>,
     config: String,
 }
@@ -31,7 +30,6 @@ impl Facts {
             api: String::new(),
             environment: config.environment,
             base_path: config.base_path.clone(),
-            gateways: config.gateway_ids().map(String::from).collect(),
             receivers: config
                 .gateways
                 .iter()

@@ -11,14 +11,15 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::Admin;
 use super::wire::{NewEvent, NewForgery, Nothing};
+use super::{Admin, gateways};
 use crate::clock::rfc3339;
-use crate::domain::Refusal;
+use crate::domain::{GatewayId, Refusal};
 use crate::http::answer::{answer, empty};
 use crate::http::intake::Intake;
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, Wire, decode};
+use crate::journal::{Journal, Page};
 
 /// The longest wait for a journal entry, or for who waits for the clock, in milliseconds.
 pub(super) const LONGEST_WAIT: u64 = 60_000;
@@ -48,48 +49,66 @@ pub(super) async fn info(State(admin): State<Arc<Admin>>) -> Response {
     let clock = &admin.app.clock;
     let mut info = serde_json::to_value(&admin.facts).unwrap_or_default();
     info["clock"] = Value::from(if clock.is_manual() { "manual" } else { "real" });
+    let gateways = admin.onboarding.list().into_iter().map(|gateway| Value::from(gateway.gateway));
+    info["gateways"] = gateways.collect();
     info["now"] = Value::from(rfc3339(clock.now().at));
     answer(StatusCode::OK, &info)
 }
 
-pub(super) async fn state(State(admin): State<Arc<Admin>>) -> Response {
-    let mut state = serde_json::to_value(admin.app.world.view()).unwrap_or_default();
+/// Of one gateway if the query names one.
+pub(super) async fn state(
+    State(admin): State<Arc<Admin>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let gateway = gateways::named_in(&admin, query.as_deref())?;
+    let mut state = serde_json::to_value(admin.app.world.view(gateway.as_ref())).unwrap_or_default();
     state["now"] = Value::from(rfc3339(admin.app.clock.now().at));
     state["journal"] = Value::from(admin.app.journal.last());
-    answer(StatusCode::OK, &state)
+    Ok(answer(StatusCode::OK, &state))
 }
 
-/// Entries after a number; waits for the first if there are none.
+/// Entries after a number, of one gateway if one is named, be it known or not; waits for the first if there are none.
 pub(super) async fn journal(
     State(admin): State<Arc<Admin>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let (mut after, mut wait) = (0, 0);
+    let (mut after, mut wait, mut gateway) = (0, 0, None);
     for pair in query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let number = value.parse::<u64>();
         match (name, number) {
+            ("gateway", _) => gateway = Some(gateways::in_query(value)?),
             ("after", Ok(number)) => after = number,
             ("wait_ms", Ok(number)) if number <= LONGEST_WAIT => wait = number,
             ("after", _) => return Err(bad_parameter("after: expected a whole number")),
             ("wait_ms", _) => return Err(bad_parameter("wait_ms: expected a whole number up to 60000")),
-            _ => return Err(bad_parameter("query: expected only after and wait_ms")),
+            _ => return Err(bad_parameter("query: expected only after, wait_ms and gateway")),
         }
     }
     let journal = &admin.app.journal;
-    if wait > 0 && journal.last() <= after {
+    let gateway = gateway.as_ref().map(GatewayId::as_str);
+    let mut page = journal.page_of(gateway, after);
+    if wait > 0 && page.text.is_empty() {
         let busy = |_| Problem::unavailable("too many readers wait for the journal; try again");
         let _place = admin.readers.try_acquire().map_err(busy)?;
         let mut stop = admin.stop.clone();
         // Nothing within the time is an answer too: an empty one. So is nothing before the stop.
         tokio::select! {
-            _ = timeout(Duration::from_millis(wait), journal.wait_beyond(after)) => {}
+            _ = timeout(Duration::from_millis(wait), first_of(journal, gateway, &mut page)) => {}
             () = stop.told() => {}
         }
     }
-    let mut response = Response::new(Body::from(journal.page(after)));
+    let mut response = Response::new(Body::from(page.text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// Reads on until there is something.
+async fn first_of(journal: &Journal, gateway: Option<&str>, page: &mut Page) {
+    while page.text.is_empty() {
+        journal.wait_beyond(page.last).await;
+        *page = journal.page_of(gateway, page.last);
+    }
 }
 
 /// Lets the issuer or the TSP do something (C25).
@@ -98,8 +117,8 @@ pub(super) async fn event(
     Steer(new): Steer<NewEvent>,
 ) -> Result<Response, Problem> {
     let app = &admin.app;
-    if !app.gateways.contains_key(&new.gateway) {
-        return Err(Problem::not_found("gateway: not one of sandbox.yaml"));
+    if !app.gateways.knows(&new.gateway) {
+        return Err(Problem::not_found("gateway: no such gateway"));
     }
     let token = new.token.ok_or(Problem::not_found("tokenId: no such token of this gateway"))?;
     let happened = app.world.issuer_event(&new.gateway, token, new.event, &new.particulars, app.clock.now());
@@ -119,13 +138,22 @@ pub(super) async fn forge(
     Ok(answer(StatusCode::ACCEPTED, &json!({"journal": n})))
 }
 
-/// Forgets everything but the journal.
-pub(super) async fn reset(State(admin): State<Arc<Admin>>, Steer(Nothing): Steer<Nothing>) -> Response {
+/// Forgets everything but the journal and the gateways themselves; all of one gateway if the query names one.
+pub(super) async fn reset(
+    State(admin): State<Arc<Admin>>,
+    RawQuery(query): RawQuery,
+    Steer(Nothing): Steer<Nothing>,
+) -> Result<Response, Problem> {
     let app = &admin.app;
-    app.tokens.reset();
-    app.seen.reset();
-    app.world.reset(app.clock.now().at);
-    empty(StatusCode::NO_CONTENT)
+    match gateways::named_in(&admin, query.as_deref())? {
+        Some(gateway) => app.reset(&gateway),
+        None => {
+            app.tokens.reset();
+            app.seen.reset();
+            app.world.reset(app.clock.now().at);
+        }
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) fn bad_parameter(error: &'static str) -> Problem {

@@ -22,7 +22,7 @@ pub(crate) async fn get_access_token(
     Strict(request): Strict<AccessTokenRequest>,
 ) -> Result<Response, Problem> {
     let refused = |why: Why| Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", "assertion").because(why);
-    let keys = app.gateways.get(&caller.gateway).ok_or_else(Problem::internal)?;
+    let keys = app.keys(&caller.gateway)?;
     // The one thing that need not go by the sandbox's clock: the caller's own has dated it.
     let dated = app.auth_clock.now().at;
     let used = check_assertion(&request.assertion, &caller.gateway, &keys.assertion, dated, app.policy);

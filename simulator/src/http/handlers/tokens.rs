@@ -105,6 +105,6 @@ fn waiter(caller: &Caller) -> Waiter {
 }
 
 fn seal(app: &App, gateway: &GatewayId, plaintext: &Plaintext) -> Result<String, Problem> {
-    let keys = app.gateways.get(gateway).ok_or_else(Problem::internal)?;
+    let keys = app.keys(gateway)?;
     Ok(jose::seal(plaintext.as_bytes(), &keys.encryption)?)
 }

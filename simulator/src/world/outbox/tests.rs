@@ -26,6 +26,7 @@ fn gateway() -> GatewayId {
 
 fn outbox(tokens_of_updates: &[u128]) -> Outbox {
     let mut outbox = Outbox::default();
+    outbox.tell(gateway());
     for (sequence, token) in (1..).zip(tokens_of_updates) {
         let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(*token));
         outbox.push(whose, update(sequence), Moment::from_ms(0), None);
@@ -99,6 +100,7 @@ fn what_is_due_is_taken_and_settled() {
 /// The order in which a struck sequence of one token's notifications goes out, until nothing is due by `until`.
 fn order_of(struck: &[Option<Notice>], until: Moment) -> (Outbox, Vec<u32>) {
     let mut outbox = Outbox::default();
+    outbox.tell(gateway());
     for (sequence, notice) in (1..).zip(struck) {
         let whose = (gateway(), MerchantId::from_number(1), TokenId::from_number(1));
         outbox.push(whose, update(sequence), NOW, notice.map(|notice| (7, notice)));
@@ -163,4 +165,23 @@ fn what_is_held_goes_when_it_is_released_in_either_order_and_holds_up_nothing() 
         outbox.release(7, order, NOW);
         assert_eq!((drained(&mut outbox, NOW), outbox.len()), (wanted.to_vec(), 0));
     }
+}
+
+#[test]
+fn one_gateway_is_forgotten_and_the_others_are_not() {
+    let mut outbox = outbox(&[1, 1, 2, 3]);
+    let other = GatewayId::parse("MGW_000002").expect("an id");
+    outbox.tell(other.clone());
+    let whose = (other.clone(), MerchantId::from_number(2), TokenId::from_number(9));
+    outbox.push(whose, update(9), NOW, None);
+    let (ours, theirs) = (outbox.take_due(&gateway(), NOW, 2), outbox.take_due(&other, NOW, 1));
+    assert_eq!((outbox.len_of(&gateway()), outbox.len_of(&other), outbox.taken()), (4, 1, 3));
+    outbox.forget(&gateway());
+    assert_eq!((outbox.len_of(&gateway()), outbox.len(), outbox.taken()), (0, 1, 1));
+    assert!(ours.iter().all(|job| !outbox.is_of_now(job) && !outbox.settle(job, Settled::Over)));
+    assert!(outbox.is_of_now(&theirs[0]) && outbox.settle(&theirs[0], Settled::Over));
+    assert_eq!((outbox.len(), outbox.taken(), outbox.is_taken(NOW)), (0, 0, true));
+    assert!(outbox.is_told(&gateway()), "what comes is told");
+    outbox.part(&gateway());
+    assert!(!outbox.is_told(&gateway()) && outbox.is_told(&other));
 }

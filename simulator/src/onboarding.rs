@@ -1,0 +1,246 @@
+//! Gateways that come and go while the sandbox runs: keys and certificate, their place among those that are known, and
+//! the task that notifies them.
+
+mod desk;
+mod folder;
+mod order;
+
+pub(crate) use desk::Listed;
+pub(crate) use order::{Oauth, Order, Receiver};
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use d1_fixtures::{Authority, InitError, KeyKind, NewGateway, write_gateway};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::auth::Gateways;
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, ReceiverConfig, gateway_keys};
+use crate::domain::GatewayId;
+use crate::journal::Journal;
+use crate::notify::{Notifier, Receiver as NotifyReceiver, ReceiverError, Schedule};
+use crate::stop::Stop;
+use crate::tls::{CommonName, Named};
+use crate::world::World;
+use desk::{Desk, Member, Telling};
+use folder::{GatewayFolder, SandboxFolder, with_cause};
+
+/// At most so many gateways that were made at run time are there at once.
+const MOST: usize = 256;
+/// So many are made at once; the others wait. An RSA key keeps a core busy for seconds.
+const AT_ONCE: usize = 4;
+
+/// What a gateway that comes is connected with.
+pub(crate) struct Surroundings {
+    pub(crate) gateways: Arc<Gateways>,
+    pub(crate) world: Arc<World>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) stop: Stop,
+}
+
+impl Surroundings {
+    /// Who delivers to a receiver.
+    pub(crate) fn notifier(&self, receiver: NotifyReceiver, schedule: Schedule) -> Notifier {
+        Notifier {
+            receiver,
+            schedule,
+            world: Arc::clone(&self.world),
+            journal: Arc::clone(&self.journal),
+            clock: self.clock.clone(),
+            chance: self.chance,
+        }
+    }
+}
+
+/// Where gateways are made and taken out again.
+pub(crate) struct Onboarding {
+    around: Surroundings,
+    folder: SandboxFolder,
+    common_name: CommonName,
+    environment: &'static str,
+    /// D1's client certificate and its key, PEM.
+    outbound: Zeroizing<String>,
+    schedule: Schedule,
+    desk: Arc<Mutex<Desk>>,
+    making: Semaphore,
+}
+
+/// Why a gateway is not made or not taken out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("gateway: {0} is there already (upper and lower case count as the same); name another, or none")]
+    Taken(GatewayId),
+    #[error(
+        "gateway: its folder `{}` is there already, of an earlier run perhaps; delete it, or name another gateway",
+        .0.display()
+    )]
+    Left(PathBuf),
+    #[error("gateway: expected a name, since MGW_000001 to MGW_999999 were all given out")]
+    NoName,
+    #[error("at most {MOST} gateways may be made at run time; delete one with DELETE /gateways/ID")]
+    Full,
+    #[error("the sandbox stops")]
+    Stops,
+    #[error("gateway: no such gateway")]
+    Unknown,
+    #[error("gateway: it is one of sandbox.yaml; only those that POST /gateways made can be deleted")]
+    Configured,
+    #[error(
+        "no gateway can be made here: {0}; the sandbox's folder must hold the authority that `server.clientAuthority` \
+         names, with its key beside it, as `d1sim init` writes them"
+    )]
+    NoAuthority(String),
+    #[error("no gateway can be made: {}", with_cause(.0))]
+    Folder(InitError),
+    #[error("{}", with_cause(.0))]
+    Value(#[from] ConfigError),
+    #[error("{}", with_cause(.0))]
+    Receiver(#[from] ReceiverError),
+    #[error("the work was broken off")]
+    BrokenOff,
+}
+
+impl fmt::Debug for Onboarding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Onboarding").finish_non_exhaustive()
+    }
+}
+
+impl Onboarding {
+    pub(crate) fn new(config: &Config, around: Surroundings) -> Arc<Self> {
+        let configured = config.gateways.iter().map(Member::configured).collect();
+        Arc::new(Self {
+            around,
+            folder: SandboxFolder::of(config),
+            common_name: config.common_name.clone(),
+            environment: config.environment,
+            outbound: config.outbound.clone(),
+            schedule: config.schedule,
+            desk: Arc::new(Mutex::new(Desk::new(configured))),
+            making: Semaphore::new(AT_ONCE),
+        })
+    }
+
+    /// Makes a gateway. When this returns it may call, and it is notified.
+    pub(crate) async fn add(&self, order: Order) -> Result<Listed, Refused> {
+        let authority = self.folder.authority().map_err(|fault| Refused::NoAuthority(fault.to_string()))?;
+        let authority = Arc::new(authority);
+        let to = order.receiver.map(|receiver| self.receiver(receiver)).transpose()?;
+        // Never closed.
+        let _place = self.making.acquire().await;
+        loop {
+            let given = order.id.clone();
+            let named = given.is_some();
+            let reserved = desk::reserve(&self.desk, given, |id| self.folder.has(id))?;
+            match self.write(reserved.id(), order.key, Arc::clone(&authority)).await {
+                Ok(folder) => return self.register(&reserved, folder, to),
+                // Another process of the same folder was faster; the next number may be free.
+                Err(Refused::Folder(InitError::Exists { .. } | InitError::Busy { .. })) if !named => {}
+                Err(Refused::Folder(InitError::Exists { path })) => return Err(Refused::Left(path)),
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+
+    /// What a receiver is to be, checked.
+    fn receiver(&self, mut wanted: Receiver) -> Result<(ReceiverConfig, Schedule), ConfigError> {
+        let schedule = crate::config::schedule("receiver.retry", &wanted.retry, self.schedule)?;
+        let authority = match wanted.authority.take() {
+            Some(pem) => pem,
+            None => self.folder.text("receiver.authority", "ca/receiver-ca.pem")?,
+        };
+        Ok((wanted.with_authority(&authority)?, schedule))
+    }
+
+    async fn write(
+        &self,
+        id: &GatewayId,
+        key: KeyKind,
+        authority: Arc<Authority>,
+    ) -> Result<GatewayFolder, Refused> {
+        let named = Named { key: key.cn_prefix(), gateway: id.as_str(), environment: self.environment };
+        let new = NewGateway {
+            id: id.to_string(),
+            common_name: self.common_name.write(&named),
+            key,
+            now: folder::now(),
+        };
+        let dir = self.folder.root().map_err(Refused::Folder)?;
+        let made = tokio::task::spawn_blocking(move || {
+            write_gateway(&dir, &new, &authority).map(GatewayFolder::new).map_err(Refused::Folder)
+        });
+        // An error means that the runtime ends, or a fault of ours: the folder was not handed over.
+        made.await.map_err(|_| Refused::BrokenOff)?
+    }
+
+    fn register(
+        &self,
+        reserved: &desk::Reserved,
+        folder: GatewayFolder,
+        to: Option<(ReceiverConfig, Schedule)>,
+    ) -> Result<Listed, Refused> {
+        let (id, around) = (reserved.id(), &self.around);
+        let keys = gateway_keys(folder.path())?;
+        let url = to.as_ref().map(|(to, _)| to.url.clone());
+        let notifier = to.map(|(to, schedule)| {
+            let whose = (id.clone(), to.url);
+            let encryption = keys.encryption.clone();
+            let receiver = NotifyReceiver::new(whose, &self.outbound, &to.authority, encryption, to.oauth);
+            receiver.map(|receiver| around.notifier(receiver, schedule))
+        });
+        let notifier = notifier.transpose()?;
+        let mut desk = desk::lock(&self.desk);
+        if desk.closed {
+            return Err(Refused::Stops);
+        }
+        around.world.admit(id, notifier.is_some(), around.clock.now().at);
+        around.gateways.add(id.clone(), keys);
+        let telling = notifier.map(|notifier| Telling::start(notifier, around.stop.clone()));
+        let member = Member { id: id.clone(), receiver: url, folder: Some(folder), telling };
+        let listed = self.listed(&member);
+        desk.members.push(member);
+        Ok(listed)
+    }
+
+    /// Takes a gateway out that was made here, with all that it had, its keys among it.
+    pub(crate) async fn remove(&self, id: &GatewayId) -> Result<(), Refused> {
+        let (member, _reserved) = desk::take(&self.desk, id)?;
+        self.around.gateways.remove(id);
+        if let Some(telling) = member.telling {
+            telling.end().await;
+        }
+        self.around.world.part(id, self.around.clock.now().at);
+        drop(member.folder);
+        Ok(())
+    }
+
+    /// All gateways, those of the configuration first, then in the order of their making.
+    pub(crate) fn list(&self) -> Vec<Listed> {
+        desk::lock(&self.desk).members.iter().map(|member| self.listed(member)).collect()
+    }
+
+    /// Takes away all folders that were made here; no more are made.
+    pub(crate) fn close(&self) {
+        let mut desk = desk::lock(&self.desk);
+        desk.closed = true;
+        desk.members.clear();
+    }
+
+    fn listed(&self, member: &Member) -> Listed {
+        Listed {
+            gateway: member.id.to_string(),
+            origin: if member.folder.is_some() { "admin" } else { "configuration" },
+            receiver: member.receiver.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            paths: member.folder.as_ref().map(|folder| self.folder.paths(folder)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
