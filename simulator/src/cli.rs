@@ -6,11 +6,14 @@ mod banner;
 mod bench;
 mod cards;
 mod contract;
+mod errors;
 mod exec;
 mod exit;
+mod explain;
 mod folder;
 mod init;
 mod jose;
+mod journal;
 mod pki;
 mod reference;
 mod scenario;
@@ -20,6 +23,7 @@ pub use contract::{
     OwnClient, OwnReceiver, broken_receiver_props, contract_props, contract_stage, own_d1_props,
     receiver_d1_props,
 };
+pub use errors::{ErrorWays, Natural, error_ways};
 pub use exit::Exit;
 
 use std::error::Error;
@@ -62,6 +66,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(args),
         Command::Init(args) => init::run(&args),
         Command::Cards(args) => cards::run(&args),
+        Command::Errors(args) => errors::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Pki(args) => pki::run(args),
         Command::Jose(args) => jose::run(args),
         Command::Contract(args) => contract::run(args),

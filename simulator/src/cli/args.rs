@@ -1,5 +1,6 @@
 //! Commands and options.
 
+mod answers;
 mod contract;
 mod scenario;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::{AuthClock, ClockMode};
 
+pub(super) use answers::{Errors, Explain};
 pub(super) use contract::{
     ColorWhen, Contract, ContractCommand, Coverage, ReceiverTarget, ReportFiles, Run, Sabotage, SchemaOf,
     ServeCases, Show,
@@ -39,6 +41,10 @@ pub(super) enum Command {
     Init(Init),
     /// Print the test cards
     Cards(Cards),
+    /// Print every error of the contract with the ways to get it here: by itself, by a fault, in a scenario
+    Errors(Errors),
+    /// Tell why a call or a handshake was refused, what says so, and what to do
+    Explain(Explain),
     /// Play the vendor's certificate authority
     Pki(Pki),
     /// Make assertions, seal cards and open answers. Prints secrets of the sandbox to stdout

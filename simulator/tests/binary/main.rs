@@ -2,6 +2,7 @@
 
 mod contract;
 mod exec;
+mod explain;
 mod hand_run;
 mod receiver;
 mod reports;
@@ -251,18 +252,20 @@ async fn what_jose_prints_is_what_the_sandbox_takes_on_either_clock() {
     }
 }
 
-/// A payment with plain requests; gives the sealed answer.
-async fn pay(folder: &Path, api: &str, assertion: &str, sealed: &str) -> String {
+/// The gateway of a sandbox folder, as a client of plain requests.
+fn gateway(folder: &Path) -> reqwest::Client {
     let file = |name: &str| fs::read_to_string(folder.join("d1-sandbox").join(name)).expect("a file");
     let authority =
         reqwest::Certificate::from_pem(file("ca/server-ca.pem").as_bytes()).expect("a certificate");
     let pair = file("gateway/client.key") + &file("gateway/client.pem");
-    let http = reqwest::Client::builder()
-        .tls_certs_only([authority])
-        .identity(reqwest::Identity::from_pem(pair.as_bytes()).expect("an identity"))
-        .no_proxy()
-        .build()
-        .expect("a client");
+    let builder = reqwest::Client::builder().tls_certs_only([authority]).no_proxy();
+    let identity = reqwest::Identity::from_pem(pair.as_bytes()).expect("an identity");
+    builder.identity(identity).build().expect("a client")
+}
+
+/// A payment with plain requests; gives the sealed answer.
+async fn pay(folder: &Path, api: &str, assertion: &str, sealed: &str) -> String {
+    let http = gateway(folder);
     let post = async |path: String, bearer: &str, body: Value| -> Value {
         let request = http.post(format!("{api}{path}")).header("x-correlation-id", "binary");
         let request = request.header("authorization", format!("Bearer {bearer}")).json(&body);

@@ -8,6 +8,7 @@ mod clock;
 mod delivery;
 mod determinism;
 mod error_rules;
+mod errors;
 mod fault_events;
 mod faults;
 mod flow;
