@@ -42,8 +42,12 @@ fn texts(folder: &Path) -> Vec<(String, String)> {
 fn every_scenario_of_the_library_is_as_expected_with_other_seeds_too() {
     let folder = empty_folder();
     let library = library().display().to_string();
-    let (out, _) = ends(folder.path(), &["scenario", "run", &library], 0);
-    assert_eq!(out.lines().filter(|line| line.ends_with(": as expected")).count(), 18, "{out}");
+    for all in [&["scenario", "run", &library][..], &["scenario", "run"]] {
+        let (out, _) = ends(folder.path(), all, 0);
+        assert_eq!(out.lines().filter(|line| line.ends_with(": as expected")).count(), 18, "{out}");
+    }
+    let (out, _) = ends(folder.path(), &["scenario", "run", "lost-answer", "decline"], 0);
+    assert_eq!(out, "lost-answer: as expected\ndecline: as expected\n");
     let (out, _) = ends(folder.path(), &["scenario", "run", &library, "--seeds", "1..5"], 0);
     assert_eq!(out, "as expected with every seed from 1 to 5\n");
 }
@@ -141,6 +145,12 @@ fn what_is_not_as_expected_is_told_with_its_place_in_every_report() {
     }
     let lines: Vec<serde_json::Value> =
         read("j.ndjson").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let schema: serde_json::Value = serde_json::from_str(d1_fixtures::TRANSCRIPT_SCHEMA).expect("a schema");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    assert!(!schema.is_valid(&serde_json::json!({"kind": "other"})));
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}");
+    }
     let result = lines.last().expect("a result");
     assert_eq!((&result["outcome"], result["misses"].as_array().map(Vec::len)), (&"failed".into(), Some(3)));
     assert_eq!(result["misses"][0]["line"], 11);
