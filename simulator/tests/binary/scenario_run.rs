@@ -110,6 +110,25 @@ fn no_seed_of_a_hostile_day_troubles_ours_and_one_that_tells_a_broken_receiver_t
 }
 
 #[test]
+fn a_pause_that_a_late_answer_asks_for_begins_with_the_answer() {
+    let folder = empty_folder();
+    // Often, since it is about who is faster.
+    let steps = "  - repeat:
+      times: 30
+      steps:
+        - fault: {name: slow, on: [getToken], times: 1, latency: 500ms}
+        - fault: {name: busy, on: [getToken], times: 1, answer: {status: 429, retryAfter: 1s}}
+        - call: {getToken: {token: subscription}, attempts: 2}
+        - lift: slow
+        - lift: busy
+        - expect: {calls: {operation: getToken, count: 2, spacing: [1s], since: lastExpect}}
+";
+    scenario(folder.path(), "late-answers", steps);
+    let (out, _) = ends(folder.path(), &["scenario", "run", "late-answers.yaml"], 0);
+    assert!(out.ends_with("late-answers: as expected\n"), "{out}");
+}
+
+#[test]
 fn two_runs_with_one_seed_write_the_same_transcripts_without_what_only_one_run_has() {
     let folder = empty_folder();
     let library = library().display().to_string();

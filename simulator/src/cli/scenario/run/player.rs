@@ -209,7 +209,11 @@ impl<'s> Player<'s> {
                 },
             };
             let way = match until {
-                Some(until) => ("to", Value::from(until.to_string())),
+                Some(until) => {
+                    // Before the answer can be there: what our client reckons from it begins at that moment.
+                    self.it_is(until)?;
+                    ("to", Value::from(until.to_string()))
+                }
                 None => {
                     let left = clock.until_next_pause_ends().unwrap_or_default();
                     // Whole milliseconds, and never before the pause has ended.
@@ -229,6 +233,11 @@ impl<'s> Player<'s> {
         let Some(now) = now.filter(|_| answer.status == 200) else {
             return Err(Broken(format!("the clock does not move: {}", answer.told())));
         };
+        self.it_is(now)
+    }
+
+    /// Moves the clocks of the gateways to this moment.
+    fn it_is(&mut self, now: Timestamp) -> Result<(), Broken> {
         let by = Duration::try_from(now.duration_since(self.now)).unwrap_or_default();
         if by.is_zero() {
             return Ok(());
