@@ -9,6 +9,7 @@ mod delivery;
 mod determinism;
 mod error_rules;
 mod flow;
+mod gateways;
 mod lifecycle;
 mod limits;
 mod model;
