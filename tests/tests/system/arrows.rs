@@ -157,14 +157,18 @@ fn is_a_domain_module(name: &str) -> bool {
 #[test]
 fn modules_of_the_simulator_look_only_where_they_may() {
     let forbidden: &[(&str, &[&str])] = &[
-        ("faults", &["http", "notify", "world", "auth", "tls", "cli", "simulator"]),
-        ("notify", &["http", "auth", "tls", "cli", "simulator"]),
-        ("world", &["http", "notify", "auth", "tls", "cli", "simulator", "config"]),
-        ("jose", &["http", "notify", "world", "auth", "tls", "cli", "simulator", "config", "clock"]),
-        ("auth", &["http", "notify", "cli", "simulator", "config"]),
-        ("tls", &["notify", "world", "cli", "simulator", "config"]),
+        ("faults", &["http", "notify", "world", "auth", "tls", "cli", "simulator", "onboarding"]),
+        ("notify", &["http", "auth", "tls", "cli", "simulator", "onboarding"]),
+        ("world", &["http", "notify", "auth", "tls", "cli", "simulator", "onboarding", "config"]),
+        (
+            "jose",
+            &["http", "notify", "world", "auth", "tls", "cli", "simulator", "onboarding", "config", "clock"],
+        ),
+        ("auth", &["http", "notify", "tls", "cli", "simulator", "onboarding", "config"]),
+        ("tls", &["notify", "world", "cli", "simulator", "onboarding", "config"]),
         ("http", &["notify", "cli", "simulator"]),
-        ("config", &["http", "world", "cli", "simulator"]),
+        ("onboarding", &["http", "cli", "simulator"]),
+        ("config", &["http", "world", "cli", "simulator", "onboarding"]),
     ];
     let leaves: &[(&str, &[&str])] =
         &[("clock", &["domain"]), ("chance", &["domain"]), ("journal", &["domain", "clock"])];

@@ -12,6 +12,7 @@ mod errors;
 mod fault_events;
 mod faults;
 mod flow;
+mod gateways;
 mod hostile;
 mod lifecycle;
 mod limits;
