@@ -25,7 +25,8 @@ impl Catalogue {
     pub fn built_in(contract: &Contract) -> Result<Self, CaseError> {
         let good = GoodAnswers::built_in()?;
         let made_of = (Some(good.clone()), Some(TransportFaults::built_in()?));
-        Self::new(contract, built_in_cases()?, made_of, good)
+        let documented = documented_cells(contract, Side::Inbound);
+        Self::new(contract, built_in_cases()?, made_of, good, documented)
     }
 
     /// The cases of a folder. If `good.yaml` stands in it, its answers end the scripts and cases are derived from them; else
@@ -36,8 +37,16 @@ impl Catalogue {
     /// # Errors
     /// [`CaseError`] names the file and what is wrong in it.
     pub fn in_folder(contract: &Contract, folder: &Path) -> Result<Self, CaseError> {
+        Self::built_in(contract)?.of_folder(contract, folder)
+    }
+
+    /// The same beside this one, which is [what is built in](Self::built_in), so that it need not be made for each folder.
+    ///
+    /// # Errors
+    /// As [`Self::in_folder`].
+    pub fn of_folder(&self, contract: &Contract, folder: &Path) -> Result<Self, CaseError> {
         let made_of = (GoodAnswers::in_folder(folder)?, TransportFaults::in_folder(folder)?);
-        Self::new(contract, cases_in(folder)?, made_of, GoodAnswers::built_in()?)
+        Self::new(contract, cases_in(folder)?, made_of, self.good.clone(), self.cells.clone())
     }
 
     fn new(
@@ -45,17 +54,14 @@ impl Catalogue {
         mut cases: Vec<Case>,
         (own, faults): (Option<GoodAnswers>, Option<TransportFaults>),
         built_in: GoodAnswers,
+        mut cells: Vec<Cell>,
     ) -> Result<Self, CaseError> {
         if let Some(one) = disagreements(contract, &cases).into_iter().next() {
             return Err(CaseError::Disagrees(one));
         }
         let mut made = own.as_ref().map(|good| derived_cases(contract, good)).unwrap_or_default();
-        let good = own.unwrap_or_else(|| built_in.clone());
+        let good = own.unwrap_or(built_in);
         made.extend(faults.map(|faults| transport_cases(&faults, &good)).unwrap_or_default());
-        let mut cells = documented_cells(contract, Side::Inbound);
-        cells.extend(made_cells(&derived_cases(contract, &built_in)));
-        cells.extend(made_cells(&transport_cases(&TransportFaults::built_in()?, &built_in)));
-        cells.extend(made_cells(&built_in_cases()?));
         cells.extend(made_cells(&cases));
         cells.extend(made_cells(&made));
         cells.sort();

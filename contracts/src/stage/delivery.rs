@@ -57,13 +57,14 @@ type Stream = TlsStream<TcpStream>;
 
 /// Delivers an answer.
 pub(super) async fn deliver(stream: &mut Stream, steps: Vec<Step>, then: Then) -> Delivered {
-    let mut delivered = Delivered::Whole;
+    let (mut delivered, mut enough) = (Delivered::Whole, false);
     for step in steps {
         let endless = matches!(step, Step::Endless(_));
-        // Nor need anyone take a great many of the same bytes.
-        let outlasts = endless || matches!(step, Step::Drip(_) | Step::Wait(_) | Step::Repeat(..));
+        // Nor need anyone take a great many of the same bytes, or what stands behind them.
+        enough |= matches!(step, Step::Repeat(..));
+        let outlasts = endless || matches!(step, Step::Drip(_) | Step::Wait(_));
         if take(stream, step).await.is_err() {
-            return if outlasts { Delivered::Whole } else { Delivered::Partly };
+            return if outlasts || enough { Delivered::Whole } else { Delivered::Partly };
         }
         if endless {
             delivered = Delivered::Swallowed;

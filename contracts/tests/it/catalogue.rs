@@ -8,6 +8,18 @@ use d1_contracts::{CaseError, Catalogue, Contract, Gap, Matrix, Shown, inbound};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
 
+struct BuiltIn {
+    contract: Contract,
+    catalogue: Catalogue,
+}
+
+/// Made once for each test: it takes longer than what is read of a folder.
+fn built_in() -> BuiltIn {
+    let contract = inbound().expect("the contract");
+    let catalogue = Catalogue::built_in(&contract).expect("good cases");
+    BuiltIn { contract, catalogue }
+}
+
 /// A copy of the folder, and the files of literal cases in it.
 fn copied() -> (tempfile::TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -27,16 +39,16 @@ fn copied() -> (tempfile::TempDir, Vec<PathBuf>) {
 }
 
 /// What a folder lacks that has no natural cases: the clocks. All else stands beside scripted cases.
-fn without_natural(contract: &Contract, folder: &Path) -> BTreeSet<String> {
+fn without_natural(built_in: &BuiltIn, folder: &Path) -> BTreeSet<String> {
     fs::remove_file(folder.join("natural.yaml")).expect("removed");
-    let cells = missing(contract, folder);
+    let cells = missing(built_in, folder);
     assert_eq!(cells.len(), 4, "{cells:?}");
     assert!(cells.iter().all(|cell| cell.contains("/transport/clock-")), "{cells:?}");
     cells
 }
 
-fn missing(contract: &Contract, folder: &Path) -> BTreeSet<String> {
-    let catalogue = Catalogue::in_folder(contract, folder).expect("good cases");
+fn missing(built_in: &BuiltIn, folder: &Path) -> BTreeSet<String> {
+    let catalogue = built_in.catalogue.of_folder(&built_in.contract, folder).expect("good cases");
     let gaps = Matrix::new(catalogue.cells(), catalogue.cases()).gaps();
     let named = gaps.into_iter().map(|gap| match gap {
         Gap::Cell(id) => id,
@@ -57,18 +69,18 @@ fn cases_of(text: &str) -> Vec<(String, String)> {
 
 #[test]
 fn a_copy_of_the_folder_is_what_is_built_in() {
-    let contract = inbound().expect("the contract");
+    let built_in = built_in();
     let (folder, _) = copied();
-    let copy = Catalogue::in_folder(&contract, folder.path()).expect("good cases");
-    assert!(copy == Catalogue::built_in(&contract).expect("good cases"));
-    assert_eq!(missing(&contract, folder.path()), BTreeSet::new());
+    let copy = Catalogue::in_folder(&built_in.contract, folder.path()).expect("good cases");
+    assert!(copy == Catalogue::built_in(&built_in.contract).expect("good cases"));
+    assert_eq!(missing(&built_in, folder.path()), BTreeSet::new());
 }
 
 #[test]
 fn without_the_cases_of_any_one_cell_the_gap_is_named() {
-    let contract = inbound().expect("the contract");
+    let built_in = built_in();
     let (folder, files) = copied();
-    let clocks = without_natural(&contract, folder.path());
+    let clocks = without_natural(&built_in, folder.path());
     let mut seen = BTreeSet::new();
     for path in files {
         let text = fs::read_to_string(&path).expect("a text");
@@ -77,42 +89,41 @@ fn without_the_cases_of_any_one_cell_the_gap_is_named() {
             let own = cases_of(&text).into_iter().filter(|(of, _)| *of == cell);
             let rest = own.fold(text.clone(), |rest, (_, case)| rest.replace(&case, ""));
             fs::write(&path, rest).expect("written");
-            assert_eq!(missing(&contract, folder.path()), &clocks | &BTreeSet::from([cell.clone()]));
+            assert_eq!(missing(&built_in, folder.path()), &clocks | &BTreeSet::from([cell.clone()]));
             seen.insert(cell);
         }
         fs::write(&path, text).expect("written");
     }
-    let catalogue = Catalogue::built_in(&contract).expect("good cases");
-    let answers = catalogue.cells().iter().filter(|cell| matches!(cell.shown, Shown::Answer { .. }));
+    let answers = built_in.catalogue.cells().iter().filter(|cell| matches!(cell.shown, Shown::Answer { .. }));
     assert_eq!(seen, answers.map(ToString::to_string).collect(), "every cell of an answer was tried");
 }
 
 #[test]
 fn without_any_one_file_its_cells_are_named() {
-    let contract = inbound().expect("the contract");
+    let built_in = built_in();
     let (folder, files) = copied();
-    let clocks = without_natural(&contract, folder.path());
+    let clocks = without_natural(&built_in, folder.path());
     for path in files {
         let text = fs::read_to_string(&path).expect("a text");
         let cells = cases_of(&text).into_iter().map(|(cell, _)| cell).collect();
         fs::remove_file(&path).expect("removed");
-        assert_eq!(missing(&contract, folder.path()), &clocks | &cells, "{}", path.display());
+        assert_eq!(missing(&built_in, folder.path()), &clocks | &cells, "{}", path.display());
         fs::write(&path, text).expect("written");
     }
 }
 
 #[test]
 fn without_good_answers_or_one_of_their_members_the_derived_cells_are_named() {
-    let contract = inbound().expect("the contract");
+    let built_in = built_in();
     let (folder, _) = copied();
     let good = folder.path().join("good.yaml");
     let text = fs::read_to_string(&good).expect("a text");
     fs::write(&good, text.replacen("    par: Q1J4AwSWD4Dx6q1DTo0MB21XDAV76\n", "", 1)).expect("written");
     let wanted = ["absent", "highest", "lowest", "null", "wrong-pattern", "wrong-type"]
         .map(|rule| format!("inbound/createToken/derived/{rule}.par"));
-    assert_eq!(missing(&contract, folder.path()), BTreeSet::from(wanted));
+    assert_eq!(missing(&built_in, folder.path()), BTreeSet::from(wanted));
     fs::remove_file(&good).expect("removed");
-    let derived: BTreeSet<String> = Catalogue::built_in(&contract)
+    let derived: BTreeSet<String> = Catalogue::built_in(&built_in.contract)
         .expect("good cases")
         .cells()
         .iter()
@@ -120,18 +131,17 @@ fn without_good_answers_or_one_of_their_members_the_derived_cells_are_named() {
         .map(ToString::to_string)
         .collect();
     assert!(derived.len() > 300, "{}", derived.len());
-    assert_eq!(missing(&contract, folder.path()), derived);
+    assert_eq!(missing(&built_in, folder.path()), derived);
 }
 
 #[test]
 fn without_the_faults_or_one_of_them_the_transport_cells_are_named() {
-    let contract = inbound().expect("the contract");
+    let built_in = built_in();
     let (folder, _) = copied();
     let faults = folder.path().join("transport.yaml");
     let text = fs::read_to_string(&faults).expect("a text");
-    let built_in = Catalogue::built_in(&contract).expect("good cases");
     let of_faults = |shown: &Shown| matches!(shown, Shown::Transport(fault) if !fault.starts_with("clock-"));
-    let cells = built_in.cells().iter().filter(|cell| of_faults(&cell.shown));
+    let cells = built_in.catalogue.cells().iter().filter(|cell| of_faults(&cell.shown));
     let cells: BTreeSet<String> = cells.map(ToString::to_string).collect();
     let entries: Vec<&str> = text.split("\n- name: ").skip(1).collect();
     assert!(entries.len() > 50 && cells.len() > 170, "{} {}", entries.len(), cells.len());
@@ -139,10 +149,10 @@ fn without_the_faults_or_one_of_them_the_transport_cells_are_named() {
         let name = entry.lines().next().unwrap_or_default();
         fs::write(&faults, text.replace(&format!("\n- name: {entry}"), "")).expect("written");
         let of_entry = cells.iter().filter(|cell| cell.ends_with(&format!("/{name}"))).cloned();
-        assert_eq!(missing(&contract, folder.path()), of_entry.collect(), "{name}");
+        assert_eq!(missing(&built_in, folder.path()), of_entry.collect(), "{name}");
     }
     fs::remove_file(&faults).expect("removed");
-    assert_eq!(missing(&contract, folder.path()), cells);
+    assert_eq!(missing(&built_in, folder.path()), cells);
 }
 
 #[test]
