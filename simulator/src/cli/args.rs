@@ -15,8 +15,8 @@ pub(super) use contract::{
     ServeCases, Show,
 };
 pub(super) use scenario::{
-    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RunScenarios, Scenario, ScenarioCommand,
-    ScenarioFiles, Template,
+    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RecordScenario, RunScenarios, Scenario,
+    ScenarioCommand, ScenarioFiles, Template,
 };
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.
