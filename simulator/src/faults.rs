@@ -160,7 +160,11 @@ impl Faults {
             self.gone(&mut state, &gone, now);
         }
         state.made = number;
-        self.note(now, None, journal::Fault::new(&name, "set", fault.effect.name()));
+        let fact = journal::Fault {
+            asked: Some(&fault.shown),
+            ..journal::Fault::new(&name, "set", fault.effect.name())
+        };
+        self.note(now, None, fact);
         state.standing.push(Standing::new(number, fault, now));
         self.rearm(&state);
         Ok(name)

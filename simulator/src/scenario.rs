@@ -27,7 +27,7 @@ pub(crate) use expectation::{
 pub(crate) use explain::{counted, explain, step_kinds, told, told_calls, told_notifications};
 pub(crate) use finding::{Findings, Place, Weight};
 pub(crate) use hostile::Fault;
-pub(crate) use load::{Scenario, is_part, load};
+pub(crate) use load::{MAX_STEPS, Scenario, is_part, load};
 pub(crate) use members::{Named, is_name, shown};
 pub(crate) use scalar::Scalar;
 pub(crate) use stage::{AuthClock, Caller, Card, CardGiven, Receiver, ReceiverAt, Stage};

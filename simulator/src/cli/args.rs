@@ -17,8 +17,8 @@ pub(super) use contract::{
     ServeCases, Show,
 };
 pub(super) use scenario::{
-    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RunScenarios, Scenario, ScenarioCommand,
-    ScenarioFiles, ScenarioSchemaOf, Template,
+    CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RecordScenario, RunScenarios, Scenario,
+    ScenarioCommand, ScenarioFiles, ScenarioSchemaOf, Template,
 };
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.

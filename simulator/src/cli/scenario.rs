@@ -1,6 +1,7 @@
 //! `d1sim scenario`: bad days as files.
 
 mod new;
+mod record;
 mod run;
 mod source;
 
@@ -34,6 +35,7 @@ pub(super) fn run(args: &Scenario) -> Result<(), Failure> {
         }
         ScenarioCommand::Explain(args) => explained(args),
         ScenarioCommand::New(args) => new::run(args),
+        ScenarioCommand::Record(args) => record::run(args),
     }
 }
 

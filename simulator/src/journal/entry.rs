@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::redact;
-use super::shown::Shown;
+use super::shown::{Deep, Shown};
 
 /// What happened. The kind is the value of `kind` in the line.
 #[derive(Debug, Serialize)]
@@ -207,6 +207,9 @@ pub(crate) struct Fault<'a> {
     pub(crate) gateway: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token_id: Option<&'a str>,
+    /// Of one that was set: all that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redacted_value")]
+    pub(crate) asked: Option<&'a serde_json::Value>,
 }
 
 impl<'a> Fault<'a> {
@@ -267,6 +270,13 @@ fn redacted_option<S: serde::Serializer>(value: &Option<&str>, serializer: S) ->
 
 fn redacted_all<S: serde::Serializer>(values: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(values.iter().map(|value| redact::text(value)))
+}
+
+fn redacted_value<S: serde::Serializer>(
+    value: &Option<&serde_json::Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    value.map(Deep).serialize(serializer)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]

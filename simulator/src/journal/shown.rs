@@ -68,6 +68,27 @@ impl Serialize for Shown<'_> {
     }
 }
 
+/// JSON with each text and each long number in it redacted, names of members too.
+#[derive(Debug)]
+pub(super) struct Deep<'a>(pub(super) &'a serde_json::Value);
+
+impl Serialize for Deep<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            serde_json::Value::String(text) => serializer.serialize_str(&redact::text(text)),
+            serde_json::Value::Array(items) => serializer.collect_seq(items.iter().map(Deep)),
+            serde_json::Value::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (redact::text(name), Deep(value))))
+            }
+            serde_json::Value::Number(number) => match redact::text(&number.to_string()) {
+                Cow::Borrowed(_) => number.serialize(serializer),
+                Cow::Owned(masked) => serializer.serialize_str(&masked),
+            },
+            other => other.serialize(serializer),
+        }
+    }
+}
+
 /// The members of an object in the order of the text.
 struct Members<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
@@ -179,5 +200,18 @@ mod tests {
         for other in [&b"\xff"[..], b"[]", b"{} {}", b"{"] {
             assert_eq!(shown(other), r#""[not a JSON object]""#);
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_redacted_however_deep_it_stands() {
+        let asked = serde_json::json!({
+            "answer": {"status": 503, "members": {"a4000000000000002": [4_000_000_000_000_002_u64, true, null, 0.5]}},
+            "name": format!("x {}", "y".repeat(100)),
+        });
+        let wanted = serde_json::json!({
+            "answer": {"status": 503, "members": {"a…0002": ["…0002", true, null, 0.5]}},
+            "name": "x [redacted]",
+        });
+        assert_eq!(serde_json::to_value(Deep(&asked)).expect("JSON"), wanted);
     }
 }

@@ -28,6 +28,8 @@ pub(in crate::cli) enum ScenarioCommand {
     Explain(ExplainScenario),
     /// Write a small scenario that works, to begin with, and the schema beside it; nothing is overwritten
     New(NewScenario),
+    /// Turn the journal of a sandbox into a scenario that replays it, with test cards in place of cards
+    Record(RecordScenario),
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +164,29 @@ pub(in crate::cli) struct NewScenario {
     /// What it is about
     #[arg(long, value_enum, value_name = "payment|lifecycle|fault|outside", default_value_t = Template::Payment)]
     pub(in crate::cli) template: Template,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("source").required(true).args(["admin", "journal"])))]
+pub(in crate::cli) struct RecordScenario {
+    /// The admin port of the sandbox whose journal it is
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) admin: Option<String>,
+    /// The file with the bearer that this admin port asks for
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub(in crate::cli) admin_token_file: Option<PathBuf>,
+    /// A journal that was kept, as `GET /journal` gives it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) journal: Option<PathBuf>,
+    /// Whose doings are played; needed where several gateways call D1
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) gateway: Option<String>,
+    /// The name of the scenario: small letters, digits and hyphens
+    #[arg(long, value_name = "NAME", default_value = "recorded")]
+    pub(in crate::cli) name: String,
+    /// Where it goes, instead of stdout; never overwritten
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

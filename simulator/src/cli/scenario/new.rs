@@ -44,7 +44,7 @@ pub(super) const fn template(template: Template) -> &'static str {
 }
 
 /// `false` if there is such a file already.
-fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
     let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(file) => file,
         Err(fault) if fault.kind() == ErrorKind::AlreadyExists => return Ok(false),

@@ -1,16 +1,16 @@
 //! `d1sim scenario run`: plays scenarios and tells what came of them.
 
-mod admin;
+pub(super) mod admin;
 mod call;
 mod doings;
 mod expect;
 mod flaw;
 mod gateway;
 mod ground;
-mod happened;
+pub(super) mod happened;
 mod hostile;
 mod in_order;
-mod miss;
+pub(super) mod miss;
 mod names;
 mod played;
 mod player;

@@ -23,7 +23,7 @@ const MOST: usize = 64 * 1024 * 1024;
 const LEASE: &str = "20m";
 
 /// A caller of an admin port.
-pub(super) struct Admin {
+pub(in crate::cli::scenario) struct Admin {
     url: Url,
     http: Client,
     bearer: Option<Zeroizing<String>>,
@@ -46,10 +46,15 @@ impl Answer {
 }
 
 impl Admin {
-    pub(super) fn new(url: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
+    /// `option` is where the URL comes from.
+    pub(in crate::cli::scenario) fn new(
+        option: &str,
+        url: &str,
+        token_file: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.has_host());
         let url = parsed.ok_or_else(|| {
-            Failure::usage(format!("--attach {url}: expected a URL like http://127.0.0.1:8444"))
+            Failure::usage(format!("{option} {url}: expected a URL like http://127.0.0.1:8444"))
         })?;
         let http = Client::builder()
             .tls_certs_only([])
@@ -92,7 +97,7 @@ impl Admin {
     }
 
     /// A `GET` that must succeed.
-    pub(super) async fn get(&self, path: &str) -> Result<Value, Broken> {
+    pub(in crate::cli::scenario) async fn get(&self, path: &str) -> Result<Value, Broken> {
         let answer = self.ask(Method::GET, path, None).await?;
         if answer.status == 200 {
             return Ok(answer.body);
@@ -157,12 +162,18 @@ impl Admin {
 
     /// The entries of the journal after a number; waits for the first for so long.
     pub(super) async fn journal(&self, after: u64, wait: Duration) -> Result<Vec<Entry>, Broken> {
+        let body = self.page(after, wait).await?;
+        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(Entry::read).collect()
+    }
+
+    /// The same as it came.
+    pub(in crate::cli::scenario) async fn page(&self, after: u64, wait: Duration) -> Result<Vec<u8>, Broken> {
         let path = format!("journal?after={after}&wait_ms={}", wait.as_millis());
         let (status, body) = self.text(Method::GET, &path, None).await?;
         if status != 200 {
             return Err(Broken(format!("the admin port answers GET /journal with {status}")));
         }
-        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(Entry::read).collect()
+        Ok(body)
     }
 }

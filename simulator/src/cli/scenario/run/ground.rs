@@ -184,7 +184,7 @@ impl Ground {
             players.push((gateway.name.name.clone(), id, papers, clock, receiver));
         }
         let running = Simulator::start(config).await.map_err(serve::failure)?;
-        let admin = Admin::new(&running.admin_url(), None)?;
+        let admin = Admin::new("the sandbox", &running.admin_url(), None)?;
         let api = running.api_url();
         let to = Address { api: api.clone(), base_path };
         let habits = Habits { jitter: jitter(seed), flaw: with.flaw };
@@ -210,7 +210,7 @@ impl Ground {
 
     /// Takes the sandbox behind an admin port as it is, with gateways that it has already.
     pub(super) async fn attach(to: &Attached, scenario: &Scenario) -> Result<Self, Failure> {
-        let admin = Admin::new(&to.url, to.token_file.as_deref())?;
+        let admin = Admin::new("--attach", &to.url, to.token_file.as_deref())?;
         let broken = |Broken(why)| Failure { exit: Exit::Harness, error: why.into() };
         let info = admin.get("info").await.map_err(broken)?;
         let text = |member: &str| info[member].as_str().unwrap_or_default().to_owned();

@@ -9,10 +9,10 @@ use crate::scenario::{Calls, Notifications, counted};
 
 /// An entry of the journal.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) n: u64,
-    pub(super) at: Timestamp,
-    pub(super) line: Value,
+pub(in crate::cli::scenario) struct Entry {
+    pub(in crate::cli::scenario) n: u64,
+    pub(in crate::cli::scenario) at: Timestamp,
+    pub(in crate::cli::scenario) line: Value,
 }
 
 impl Entry {
@@ -28,29 +28,29 @@ impl Entry {
         Ok(Self { n, at, line })
     }
 
-    pub(super) fn text(&self, member: &str) -> Option<&str> {
+    pub(in crate::cli::scenario) fn text(&self, member: &str) -> Option<&str> {
         self.line.get(member).and_then(Value::as_str)
     }
 
-    pub(super) fn is(&self, kind: &str) -> bool {
+    pub(in crate::cli::scenario) fn is(&self, kind: &str) -> bool {
         self.text("kind") == Some(kind)
     }
 
-    pub(super) fn status(&self) -> Option<u64> {
+    pub(in crate::cli::scenario) fn status(&self) -> Option<u64> {
         self.line.get("status").and_then(Value::as_u64)
     }
 
-    pub(super) fn attempt(&self) -> u64 {
+    pub(in crate::cli::scenario) fn attempt(&self) -> u64 {
         self.line.get("attempt").and_then(Value::as_u64).unwrap_or_default()
     }
 
     /// A member of the body that came, as far as the journal shows it.
-    pub(super) fn of_request(&self, member: &str) -> Option<&Value> {
+    pub(in crate::cli::scenario) fn of_request(&self, member: &str) -> Option<&Value> {
         self.line.get("request")?.get("shown")?.get(member)
     }
 
     /// A member of the body that was answered.
-    pub(super) fn of_answer(&self, member: &str) -> Option<&str> {
+    pub(in crate::cli::scenario) fn of_answer(&self, member: &str) -> Option<&str> {
         self.line.get("answer")?.get("shown")?.get(member)?.as_str()
     }
 
@@ -61,12 +61,12 @@ impl Entry {
     }
 
     /// The merchant of a request, whether it is in the path or was made by it.
-    pub(super) fn merchant(&self) -> Option<&str> {
+    pub(in crate::cli::scenario) fn merchant(&self) -> Option<&str> {
         self.behind("merchants").or_else(|| self.of_answer("merchantId"))
     }
 
     /// The token of a request.
-    pub(super) fn token(&self) -> Option<&str> {
+    pub(in crate::cli::scenario) fn token(&self) -> Option<&str> {
         self.behind("tokens").or_else(|| self.of_answer("tokenId"))
     }
 
@@ -83,10 +83,10 @@ impl Entry {
 
 /// A notification with all attempts so far.
 #[derive(Debug)]
-pub(super) struct Told<'e> {
+pub(in crate::cli::scenario) struct Told<'e> {
     /// Where it was queued; what was queued before the scenario began has none.
-    pub(super) queued: &'e Entry,
-    pub(super) attempts: Vec<&'e Entry>,
+    pub(in crate::cli::scenario) queued: &'e Entry,
+    pub(in crate::cli::scenario) attempts: Vec<&'e Entry>,
 }
 
 impl Told<'_> {
@@ -95,7 +95,7 @@ impl Told<'_> {
     }
 
     /// As the last attempt left it; `waiting` before the first.
-    pub(super) fn outcome(&self) -> &str {
+    pub(in crate::cli::scenario) fn outcome(&self) -> &str {
         match self.attempts.last().and_then(|attempt| attempt.text("outcome")) {
             None | Some("retry") => "waiting",
             Some(outcome) => outcome,
@@ -135,7 +135,7 @@ impl Told<'_> {
 }
 
 /// The notifications that these entries tell of, in the order in which they were queued.
-pub(super) fn notifications(entries: &[Entry]) -> Vec<Told<'_>> {
+pub(in crate::cli::scenario) fn notifications(entries: &[Entry]) -> Vec<Told<'_>> {
     let mut all: Vec<Told<'_>> = Vec::new();
     for entry in entries {
         if entry.text("cause") == Some("notification.forged") {

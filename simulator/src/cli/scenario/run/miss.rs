@@ -4,7 +4,7 @@ use crate::scenario::{Place, Step};
 
 /// Why a scenario cannot be played on, whatever it expects.
 #[derive(Debug)]
-pub(super) struct Broken(pub(super) String);
+pub(in crate::cli::scenario) struct Broken(pub(in crate::cli::scenario) String);
 
 /// Something that did not come as expected.
 #[derive(Debug, Clone)]
