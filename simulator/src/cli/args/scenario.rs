@@ -20,8 +20,8 @@ pub(in crate::cli) enum ScenarioCommand {
     Run(Box<RunScenarios>),
     /// Say everything that is wrong with scenario files, without playing them; exit code 64 if anything is
     Check(CheckScenarios),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print a JSON Schema
+    Schema(ScenarioSchema),
     /// Print the names and titles of scenarios: those of the library, or of files
     List(ListScenarios),
     /// Tell a scenario in plain English, step by step
@@ -31,9 +31,25 @@ pub(in crate::cli) enum ScenarioCommand {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ScenarioSchema {
+    /// Of what: files of scenarios, or the lines that `scenario run --json` writes
+    #[arg(value_enum, value_name = "scenario|transcript", default_value_t = ScenarioSchemaOf::Scenario)]
+    pub(in crate::cli) of: ScenarioSchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ScenarioSchemaOf {
+    /// Files of scenarios
+    Scenario,
+    /// Lines of `scenario run --json`
+    Transcript,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct RunScenarios {
-    /// Files, or folders with files that end in .yaml; those that begin with _ are only included
-    #[arg(value_name = "FILE|DIR", required = true)]
+    /// Names of the library, files, or folders with files that end in .yaml, without those that begin with _; without any
+    /// the whole library
+    #[arg(value_name = "NAME|FILE|DIR")]
     pub(in crate::cli) paths: Vec<PathBuf>,
     /// Seed of all that is drawn, over the one that the scenario names
     #[arg(long, value_name = "N", conflicts_with = "seeds")]

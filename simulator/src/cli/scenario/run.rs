@@ -22,6 +22,7 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -30,7 +31,7 @@ use super::super::contract::unless_interrupted;
 use super::super::exit::{Exit, Failure};
 use super::super::say;
 use super::nothing;
-use super::source::sources;
+use super::source::{Source, built_in, sources};
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
 pub(in crate::cli) use flaw::Flaw;
@@ -105,7 +106,7 @@ fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
 fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
-    for source in sources(&args.paths)? {
+    for source in chosen(&args.paths)? {
         let loaded = scenario::load(&source.file, &args.set, &source.read);
         let found = loaded.findings.all().filter(|one| one.weight != Weight::Hint);
         faults.extend(found.map(ToString::to_string));
@@ -132,6 +133,23 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
         return Err(nothing("every scenario was put aside".to_owned()));
     }
     Ok(scenarios)
+}
+
+/// The library, names of it, files, and the files of folders.
+fn chosen(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    if paths.is_empty() {
+        return Ok(built_in());
+    }
+    let mut all = Vec::new();
+    for path in paths {
+        let name = format!("{}.yaml", path.display());
+        match built_in().into_iter().find(|known| known.file == name) {
+            // A folder may be called as a scenario is.
+            Some(known) if !path.exists() => all.push(known),
+            _ => all.extend(sources(std::slice::from_ref(path))?),
+        }
+    }
+    Ok(all)
 }
 
 /// Puts the receiver of the command line into the place of ours; tells why that cannot be.
@@ -184,10 +202,18 @@ fn tasks(
 
 /// The line that plays it in the same way.
 fn again(args: &RunScenarios, played: &Played) -> String {
-    let mut line = format!("d1sim scenario run {} --seed {}", quoted(&played.file), played.seed);
+    let known = built_in().into_iter().find(|known| known.file == played.file);
+    let file = known.map_or(&played.file, |_| &played.name);
+    let mut line = format!("d1sim scenario run {} --seed {}", quoted(file), played.seed);
     for (name, value) in &args.set {
         // Writing to a String cannot fail.
         let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
+    }
+    if let Some(receiver) = &args.receiver {
+        let _ = write!(line, " --receiver {receiver}");
+    }
+    if let Some(sandbox) = &args.sandbox {
+        let _ = write!(line, " --sandbox {}", quoted(&sandbox.display().to_string()));
     }
     if let Some(flaw) = args.flaw.as_ref().and_then(clap::ValueEnum::to_possible_value) {
         let _ = write!(line, " --flaw {}", flaw.get_name());

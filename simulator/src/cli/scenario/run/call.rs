@@ -14,7 +14,7 @@ use super::miss::{Broken, Miss};
 use super::names::{MerchantOf, TokenOf};
 use super::player::Player;
 use super::transcript::Kind;
-use crate::scenario::{self, Call, Gives, Named, Request, Scalar, Step};
+use crate::scenario::{self, Call, Gives, Named, Request, Scalar, Step, counted};
 
 /// What our client made of a call.
 struct Done {
@@ -295,7 +295,7 @@ impl Player<'_> {
             misses.push(Miss::of(step, format!("the client to say that {}", word(wanted)), word(!wanted)));
         }
         if let Some(wanted) = call.attempts.filter(|wanted| *wanted != attempts) {
-            misses.push(Miss::of(step, format!("{wanted} attempts"), format!("{attempts}")));
+            misses.push(Miss::of(step, counted(wanted, "attempt"), attempts.to_string()));
         }
         if let Ok(done) = result {
             for (member, wanted) in &call.answer {
@@ -318,7 +318,7 @@ impl Player<'_> {
         let of_it = self.entries.iter().filter(|entry| entry.text("correlationId") == Some(correlation));
         let lines = of_it.filter_map(|entry| {
             let line = super::transcript::line_of(entry, self.step, &self.names)?;
-            Some(format!("{}{}", line.text, self.names.in_journal(" (", [entry.n], ")")))
+            Some(format!("{}{}", line.text, self.names.in_journal(entry.n)))
         });
         lines.collect()
     }

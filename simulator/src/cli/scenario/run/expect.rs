@@ -14,7 +14,7 @@ use super::player::Player;
 use super::transcript::line_of;
 use crate::scenario::{
     Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Named, Never, NeverWhat, Scalar,
-    Since, Step, TokenExpectation, shown, told_calls, told_notifications,
+    Since, Step, TokenExpectation, counted, shown, told_calls, told_notifications,
 };
 
 /// So many of what came near are told.
@@ -95,7 +95,7 @@ impl Player<'_> {
 
     fn entry_told(&self, entry: &Entry) -> String {
         let text = line_of(entry, self.step, &self.names).map(|line| line.text).unwrap_or_default();
-        format!("{:.3} {text}{}", entry.at, self.names.in_journal(" (", [entry.n], ")"))
+        format!("{:.3} {text}{}", entry.at, self.names.in_journal(entry.n))
     }
 
     fn expect_notifications(&mut self, step: &Step, wanted: &ExpectNotifications) {
@@ -123,7 +123,8 @@ impl Player<'_> {
             if let Some(attempts) =
                 wanted.attempts.filter(|wanted| usize::try_from(*wanted).ok() != Some(count))
             {
-                let miss = Miss::of(step, format!("{attempts} attempts of {what}"), count.to_string());
+                let miss =
+                    Miss::of(step, format!("{} of {what}", counted(attempts, "attempt")), count.to_string());
                 misses.push(
                     miss.nearest([told.told(&self.names)]).look("what the receiver answered to each attempt"),
                 );

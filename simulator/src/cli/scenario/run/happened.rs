@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::miss::Broken;
 use super::names::Names;
-use crate::scenario::{Calls, Notifications};
+use crate::scenario::{Calls, Notifications, counted};
 
 /// An entry of the journal.
 #[derive(Debug, Clone)]
@@ -124,13 +124,12 @@ impl Told<'_> {
 
     pub(super) fn told(&self, names: &Names) -> String {
         let token = names.token_called(self.queued.text("tokenId").unwrap_or_default());
-        let count = self.tries().len();
+        let tries = counted(u32::try_from(self.tries().len()).unwrap_or(u32::MAX), "attempt");
         let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
-        let answers: Vec<String> = self.attempts.iter().map(|one| answered(one.status())).collect();
-        let answers = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-        let all = std::iter::once(self.queued).chain(self.attempts.iter().copied());
-        let numbers = names.in_journal(", ", all.map(|entry| entry.n), "");
-        format!("{event} of {token}: {outcome} after {count} attempts{answers}{numbers}")
+        let last = self.attempts.last().map(|last| format!(", the last one: {}", answered(last.status())));
+        let n = self.attempts.last().map_or(self.queued.n, |last| last.n);
+        let (last, n) = (last.unwrap_or_default(), names.in_journal(n));
+        format!("{event} of {token}: {outcome} after {tries}{last}{n}")
     }
 }
 
