@@ -5,6 +5,7 @@ mod message;
 mod probe;
 mod process;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,18 @@ pub enum CommandError {
 }
 
 /// Splits words and quotes as a POSIX shell does; nothing is expanded.
+/// As a shell, and [`FromStr`], take it.
+impl fmt::Display for ShimCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, word) in std::iter::once(&self.program).chain(&self.arguments).enumerate() {
+            let before = if number == 0 { "" } else { " " };
+            // No argument of a process holds a NUL, so that none is left out.
+            write!(f, "{before}{}", shlex::try_quote(word).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}
+
 impl FromStr for ShimCommand {
     type Err = CommandError;
 

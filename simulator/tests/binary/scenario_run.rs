@@ -222,6 +222,13 @@ fn a_sandbox_that_runs_already_is_played_on_with_its_own_receiver_address() {
         let (out, _) = ends(folder.path(), &["scenario", "run", &day, "--attach", &admin], 0);
         assert!(out.ends_with("suspended-mid-subscription: as expected\n"), "{out}");
     }
+    // A stage that is hostile makes it so, and lets it be calm again: a second time the faults could not be set.
+    let (hostile, on_it) =
+        (of_library("hostile-day.yaml"), ["--attach", &admin, "--transcript", "hostile.txt"]);
+    for _ in 0..2 {
+        let (out, _) = ends(folder.path(), &[&["scenario", "run", &hostile][..], &on_it].concat(), 0);
+        assert!(out.contains("[fault hostile-members-MGW_000001"), "{out}");
+    }
     let real = Serving::start(folder.path(), &[]);
     let (_, said) = ends(folder.path(), &["scenario", "run", &day, "--attach", &real.address("admin")], 64);
     assert!(said.contains("--clock manual"), "{said}");

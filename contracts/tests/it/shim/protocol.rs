@@ -80,6 +80,11 @@ fn a_command_is_split_as_a_shell_would() {
     same(r#"a "b c"  d"#, r"a 'b c' d");
     // Nothing is expanded.
     same("a $HOME *", r"a '$HOME' '*'");
+    // As it is printed it can be pasted.
+    for text in ["a", "a 'b c' d", r#"a '$HOME' "it's" '' x=1"#] {
+        let command: ShimCommand = text.parse().expect("a command");
+        assert_eq!(command.to_string().parse().as_ref(), Ok(&command), "{text}: {command}");
+    }
     for (text, fault) in [("", CommandError::Empty), ("  ", CommandError::Empty), ("''", CommandError::Empty)]
     {
         assert_eq!(text.parse::<ShimCommand>(), Err(fault), "{text:?}");

@@ -218,6 +218,9 @@ fn again(args: &RunScenarios, played: &Played) -> String {
     if let Some(sandbox) = &args.sandbox {
         let _ = write!(line, " --sandbox {}", quoted(&sandbox.display().to_string()));
     }
+    if let Some(probe) = &args.probe {
+        let _ = write!(line, " --probe {}", quoted(&probe.to_string()));
+    }
     if let Some(flaw) = args.flaw.as_ref().and_then(clap::ValueEnum::to_possible_value) {
         let _ = write!(line, " --flaw {}", flaw.get_name());
     }

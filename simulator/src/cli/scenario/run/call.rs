@@ -294,7 +294,7 @@ impl Player<'_> {
         let of_it = self.entries.iter().filter(|entry| entry.text("correlationId") == Some(correlation));
         let lines = of_it.filter_map(|entry| {
             let line = super::transcript::line_of(entry, self.step, &self.names)?;
-            Some(format!("{}{}", line.text, self.names.in_journal(" (", [entry.n], ")")))
+            Some(format!("{}{}", line.text, self.names.in_journal(entry.n)))
         });
         lines.collect()
     }

@@ -95,7 +95,7 @@ impl Player<'_> {
 
     fn entry_told(&self, entry: &Entry) -> String {
         let text = line_of(entry, self.step, &self.names).map(|line| line.text).unwrap_or_default();
-        format!("{:.3} {text}{}", entry.at, self.names.in_journal(" (", [entry.n], ")"))
+        format!("{:.3} {text}{}", entry.at, self.names.in_journal(entry.n))
     }
 
     fn expect_notifications(&mut self, step: &Step, wanted: &ExpectNotifications) {

@@ -126,11 +126,10 @@ impl Told<'_> {
         let token = names.token_called(self.queued.text("tokenId").unwrap_or_default());
         let tries = counted(u32::try_from(self.tries().len()).unwrap_or(u32::MAX), "attempt");
         let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
-        let answers: Vec<String> = self.attempts.iter().map(|one| answered(one.status())).collect();
-        let answers = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-        let all = std::iter::once(self.queued).chain(self.attempts.iter().copied());
-        let numbers = names.in_journal(", ", all.map(|entry| entry.n), "");
-        format!("{event} of {token}: {outcome} after {tries}{answers}{numbers}")
+        let last = self.attempts.last().map(|last| format!(", the last one: {}", answered(last.status())));
+        let n = self.attempts.last().map_or(self.queued.n, |last| last.n);
+        let (last, n) = (last.unwrap_or_default(), names.in_journal(n));
+        format!("{event} of {token}: {outcome} after {tries}{last}{n}")
     }
 }
 

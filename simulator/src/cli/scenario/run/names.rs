@@ -46,18 +46,9 @@ impl Names {
         id.is_some() && self.tokens.get(name).map(|token| token.id.as_str()) == id
     }
 
-    /// Where entries stand in the journal, between these texts; nothing where that is not told.
-    pub(super) fn in_journal(
-        &self,
-        before: &str,
-        numbers: impl IntoIterator<Item = u64>,
-        behind: &str,
-    ) -> String {
-        if self.numberless {
-            return String::new();
-        }
-        let all: Vec<String> = numbers.into_iter().map(|n| n.to_string()).collect();
-        format!("{before}journal {}{behind}", all.join(", "))
+    /// The number of an entry, in brackets; nothing where that is not told.
+    pub(super) fn in_journal(&self, n: u64) -> String {
+        if self.numberless { String::new() } else { format!(" (journal {n})") }
     }
 
     pub(super) fn merchant_called(&self, id: &str) -> String {
