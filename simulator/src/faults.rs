@@ -5,6 +5,7 @@
 //! business of who was struck: `http`, `tls` and the outbox. Draws are a pure function of the seed, the
 //! fault's name, the stream (one path of calls, the notifications of one token) and a number in it.
 
+mod ends;
 mod fault;
 mod form;
 mod read;
@@ -12,7 +13,7 @@ mod standing;
 
 pub(crate) use fault::{Act, Answer, AnswerBody, Notice, RetryAfter};
 pub(crate) use form::{BadCertificate, FaultForm, HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
-pub(crate) use read::FaultError;
+pub(crate) use read::{FaultError, check};
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,12 +22,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
 use crate::chance::Chance;
-use crate::clock::{Aside, rfc3339};
+use crate::clock::rfc3339;
 use crate::domain::{Moment, Pan};
 use crate::journal::{self, Fact, Journal};
+use ends::Stalled;
 use fault::{Effect, Fault};
 use read::wrong;
 use standing::Standing;
@@ -67,21 +68,6 @@ struct State {
     made: u64,
     stalled: Vec<Stalled>,
     stalls: u64,
-}
-
-/// Somebody who hangs until a fault is lifted or ends with its time.
-struct Stalled {
-    fault: u64,
-    place: u64,
-    go_on: oneshot::Sender<()>,
-    /// Given back before he goes on, so that a clock which is moved next waits for him.
-    aside: Option<Aside>,
-}
-
-/// A place among those who hang, given up when dropped.
-struct Place<'a> {
-    faults: &'a Faults,
-    place: u64,
 }
 
 /// A call as faults see it: who calls by the certificate, what the path names.
@@ -289,43 +275,6 @@ impl Faults {
         })
     }
 
-    /// Returns once the fault with this number is lifted, or has ended with its time.
-    pub(crate) async fn until_lifted(&self, number: u64, aside: Option<Aside>) {
-        let (go_on, gone) = oneshot::channel();
-        let place = {
-            let mut state = self.lock();
-            if !state.standing.iter().any(|one| one.number == number && !one.has_ended) {
-                return;
-            }
-            state.stalls += 1;
-            let place = state.stalls;
-            state.stalled.push(Stalled { fault: number, place, go_on, aside });
-            place
-        };
-        let _place = Place { faults: self, place };
-        // An error means that the sandbox is gone, and with it everything that hangs here.
-        let _ = gone.await;
-    }
-
-    /// When the first of the faults with a `for` ends that have not ended yet.
-    pub(crate) fn next_end(&self) -> Option<Moment> {
-        let state = self.lock();
-        state.standing.iter().filter(|one| !one.has_ended).filter_map(|one| one.until).min()
-    }
-
-    /// Ends the first fault whose time is over by `now`: when that was, and the journal's number for it.
-    pub(crate) fn end_one(&self, now: Moment) -> Option<(Moment, u64)> {
-        let mut state = self.lock();
-        let due = |one: &&mut Standing| !one.has_ended && one.until.is_some_and(|until| until <= now);
-        let one = state.standing.iter_mut().filter(due).min_by_key(|one| (one.until, one.number))?;
-        let at = one.until?;
-        one.has_ended = true;
-        let (number, fault) = (one.number, Arc::clone(&one.fault));
-        let n = self.note(at, None, journal::Fault::new(&fault.name, "ended", fault.effect.name()));
-        state.let_go(number);
-        Some((at, n))
-    }
-
     /// All that a sandbox without faults pays.
     fn is_armed(&self, wanted: u8) -> bool {
         self.armed.load(Ordering::Relaxed) & wanted != 0
@@ -354,23 +303,6 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Lets those go on who hang by the fault with this number.
-    fn let_go(&mut self, number: u64) {
-        for Stalled { aside, go_on, .. } in self.stalled.extract_if(.., |stalled| stalled.fault == number) {
-            drop(aside);
-            // Whoever has given up meanwhile is not there to go on.
-            let _ = go_on.send(());
-        }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.faults.lock().stalled.retain(|stalled| stalled.place != self.place);
     }
 }
 

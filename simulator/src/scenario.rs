@@ -24,7 +24,7 @@ pub(crate) use expectation::{
     CallWait, Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Never, NeverWhat,
     NotificationWait, Notifications, Since, TokenExpectation, Wait,
 };
-pub(crate) use explain::{explain, step_kinds, told, told_calls, told_notifications};
+pub(crate) use explain::{counted, explain, step_kinds, told, told_calls, told_notifications};
 pub(crate) use finding::{Findings, Place, Weight};
 pub(crate) use hostile::Fault;
 pub(crate) use load::{MAX_STEPS, Scenario, is_part, load};

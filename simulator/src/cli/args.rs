@@ -16,7 +16,7 @@ pub(super) use contract::{
 };
 pub(super) use scenario::{
     CheckScenarios, ExplainScenario, ListScenarios, NewScenario, RecordScenario, RunScenarios, Scenario,
-    ScenarioCommand, ScenarioFiles, Template,
+    ScenarioCommand, ScenarioFiles, ScenarioSchemaOf, Template,
 };
 
 /// A sandbox for Thales D1 eCom Enablement. TEST ONLY, not affiliated with Thales.

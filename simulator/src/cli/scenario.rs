@@ -8,18 +8,24 @@ mod source;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::args::{CheckScenarios, ExplainScenario, ListScenarios, Scenario, ScenarioCommand};
+use super::args::{
+    CheckScenarios, ExplainScenario, ListScenarios, Scenario, ScenarioCommand, ScenarioSchemaOf,
+};
 use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::scenario::{self, Findings, Weight, explain, step_kinds};
+pub(super) use run::Flaw;
 use source::{Source, built_in, from_disk, sources};
 
 pub(super) fn run(args: &Scenario) -> Result<(), Failure> {
     match &args.command {
         ScenarioCommand::Run(args) => run::run(args),
         ScenarioCommand::Check(args) => check(args),
-        ScenarioCommand::Schema => {
-            print(d1_fixtures::SCENARIO_SCHEMA.trim_end());
+        ScenarioCommand::Schema(args) => {
+            print(match args.of {
+                ScenarioSchemaOf::Scenario => d1_fixtures::SCENARIO_SCHEMA.trim_end(),
+                ScenarioSchemaOf::Transcript => d1_fixtures::TRANSCRIPT_SCHEMA.trim_end(),
+            });
             Ok(())
         }
         ScenarioCommand::List(args) => list(args),

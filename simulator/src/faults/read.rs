@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::Known;
@@ -14,7 +15,7 @@ use super::form::{
 };
 use crate::clock::parse_rfc3339;
 use crate::config::parse_duration;
-use crate::domain::{GatewayId, MerchantId, TokenId};
+use crate::domain::{GatewayId, MerchantId, Pan, TokenId};
 
 /// The longest name.
 const LONGEST_NAME: usize = 64;
@@ -29,6 +30,12 @@ const LONGEST_TEXT: usize = 16 * 1024;
 /// Members added to one answer, and copies of one notification.
 const MOST_MORE: u32 = 10;
 
+/// What stands for others whose names are not known yet.
+const ANY_GATEWAY: &str = "MGW_000001";
+const ANY_MERCHANT: &str = "10000000000";
+const ANY_TOKEN: &str = "00000000-0000-4000-8000-000000000000";
+const ANY_CARD: &str = "9999990000000014";
+
 /// What is wrong with a fault. `expected` says what to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: expected {expected}")]
@@ -39,6 +46,22 @@ pub(crate) struct FaultError {
 
 pub(super) fn wrong(member: &'static str, expected: impl Into<String>) -> FaultError {
     FaultError { member, expected: expected.into() }
+}
+
+/// Whether a sandbox could set the fault of a body of `POST /faults`, for who asks beforehand. The names of gateways,
+/// merchants, tokens and cards may be any: they stand for others.
+pub(crate) fn check(body: &Map<String, Value>) -> Result<(), FaultError> {
+    let form = FaultForm::deserialize(body).map_err(|fault| wrong("body", fault.to_string()))?;
+    let any = |name: &Option<String>, good: &str| name.as_ref().map(|_| good.to_owned());
+    let cards = form.card.iter().filter_map(|name| Some((name.clone(), Pan::parse(ANY_CARD)?)));
+    let known = Known { cards: cards.collect(), authority: true };
+    let form = FaultForm {
+        gateway: any(&form.gateway, ANY_GATEWAY),
+        merchant: any(&form.merchant, ANY_MERCHANT),
+        token: any(&form.token, ANY_TOKEN),
+        ..form
+    };
+    read(&form, "fault", &known).map(drop)
 }
 
 /// Checks a form. `fresh` is the name of a fault that has none.

@@ -113,7 +113,7 @@ fn called(call: &Call) -> String {
     format!("{request}; {gives}{ambiguous}{attempts}{answer}.")
 }
 
-pub(super) fn counted(number: u32, thing: &str) -> String {
+pub(crate) fn counted(number: u32, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 

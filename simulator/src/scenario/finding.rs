@@ -105,9 +105,14 @@ impl Findings {
         self.found.insert(Finding { place: place.clone(), weight, reason: masked(&reason), shown });
     }
 
+    /// How many there are that are more than hints.
+    pub(super) fn faults(&self) -> usize {
+        self.found.iter().filter(|finding| finding.weight != Weight::Hint).count()
+    }
+
     /// Whether there is anything but hints.
     pub(crate) fn any_fault(&self) -> bool {
-        self.found.iter().any(|finding| finding.weight != Weight::Hint)
+        self.faults() > 0
     }
 
     /// In the order of files, lines and columns.

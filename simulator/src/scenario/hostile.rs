@@ -1,14 +1,18 @@
 //! A fault as a step sets it: a body of `POST /faults` on the admin port, with the scenario's names for gateways,
 //! merchants, cards and tokens, and always with a name of its own.
+//!
+//! Here stands its form alone, so that all that is wrong with it can be told at once, each at its place. Whether it makes
+//! sense is said by who would set it.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::finding::Findings;
+use super::finding::{Findings, Place};
 use super::members::{self, MAX_TIME, Members, Named};
 use super::node::{Node, Value};
 use super::words::ERROR_CODES;
+use crate::faults;
 
 /// What goes wrong, for whom, how often.
 #[derive(Debug, Clone)]
@@ -46,19 +50,19 @@ pub(super) const EFFECTS: [&str; 17] = [
     "reorder",
 ];
 /// What a fault can befall: operations, groups of them, and what is no call.
-const ON: [(&str, Kind); 12] = [
-    ("getAccessToken", Kind::Calls),
-    ("createMerchant", Kind::Calls),
-    ("createToken", Kind::Calls),
-    ("getToken", Kind::Calls),
-    ("createTransaction", Kind::Calls),
-    ("deleteToken", Kind::Calls),
-    ("calls", Kind::Calls),
-    ("reads", Kind::Calls),
-    ("repeatable", Kind::Calls),
-    ("creates", Kind::Calls),
-    ("notifications", Kind::Notifications),
-    ("connections", Kind::Connections),
+const ON: [(&str, ()); 12] = [
+    ("getAccessToken", ()),
+    ("createMerchant", ()),
+    ("createToken", ()),
+    ("getToken", ()),
+    ("createTransaction", ()),
+    ("deleteToken", ()),
+    ("calls", ()),
+    ("reads", ()),
+    ("repeatable", ()),
+    ("creates", ()),
+    ("notifications", ()),
+    ("connections", ()),
 ];
 const CERTIFICATES: [(&str, ()); 6] = [
     ("expired", ()),
@@ -73,84 +77,41 @@ const DAY: Duration = Duration::from_hours(24);
 const YEAR: Duration = Duration::from_hours(24 * 366);
 const INSTANT: Duration = Duration::from_millis(1);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Calls,
-    Notifications,
-    Connections,
-}
-
-impl Kind {
-    fn of(effect: &str) -> Self {
-        match effect {
-            "handshake" => Self::Connections,
-            "duplicate" | "delay" | "drop" | "hold" | "reorder" => Self::Notifications,
-            _ => Self::Calls,
-        }
-    }
-
-    const fn told(self) -> &'static str {
-        match self {
-            Self::Calls => "calls: operations, or calls, reads, repeatable, creates",
-            Self::Notifications => "[notifications]",
-            Self::Connections => "[connections]",
-        }
-    }
-}
-
 pub(super) fn fault(node: &Node, findings: &mut Findings) -> Option<Fault> {
+    let faults_before = findings.faults();
     let mut m = Members::of(node, "a fault", findings)?;
     let name = m.need("name", findings).and_then(|node| members::name(node, findings));
-    let on = m.take("on");
+    if let Some(on) = m.take("on") {
+        for item in members::list(on, "`on`: a list of operations", findings) {
+            let _ = members::word(item, "operation", &ON, findings);
+        }
+    }
     let [gateway, merchant, card, token] = ["gateway", "merchant", "card", "token"]
         .map(|who| m.take(who).and_then(|node| members::name(node, findings)));
-    let counted = ["nth", "every", "times", "mostInARow"].map(|member| {
-        let node = m.take(member)?;
+    for member in ["nth", "every", "times", "mostInARow"] {
         // What is wrong is among the findings.
-        let _ = members::whole(node, member, 1, MAX_TIMES, findings);
-        Some(node)
-    });
-    let lasts = m.take("for");
-    let _ = lasts.and_then(|node| members::time(node, "`for`", INSTANT, YEAR, findings));
-    let chance = m.take("probability");
-    let _ = chance.map(|node| probability(node, findings));
+        let _ = m.take(member).and_then(|node| members::whole(node, member, 1, MAX_TIMES, findings));
+    }
+    let _ = m.take("for").and_then(|node| members::time(node, "`for`", INSTANT, YEAR, findings));
+    let _ = m.take("probability").map(|node| probability(node, findings));
     let found = m.one_of(&EFFECTS, findings);
     m.done(findings);
     let (effect, _, inner) = found?;
     let error_code = judge(effect, inner, findings);
-    let kinds = on.map(|on| kinds(on, findings)).unwrap_or_default();
-    if let Some(other) = kinds.iter().find(|kind| **kind != Kind::of(effect)) {
-        let reason =
-            format!("`{effect}` befalls {}; it cannot befall {}", Kind::of(effect).told(), other.told());
-        findings.sense(&node.place, reason);
-    }
-    if effect == "limit" && (chance.is_some() || [0, 1, 3].into_iter().any(|at| counted[at].is_some())) {
-        let reason = "a limit counts every call; expected no nth, every, probability or mostInARow beside it";
-        findings.sense(&node.place, reason);
-    }
-    if let (Some(lasts), "hold") = (lasts, effect) {
-        findings.sense(
-            &lasts.place,
-            "what is held goes on when the fault is lifted; expected no `for`, or `delay`",
-        );
-    }
-    if let (Some(row), None) = (counted[3], chance) {
-        findings.sense(&row.place, "`mostInARow` bounds a `probability`; expected one beside it");
-    }
-    let by_card =
-        on.is_some_and(|on| matches!(&on.value, Value::List(items) if items.iter().all(is_create_token)));
-    if let (Some(card), false) = (&card, by_card) {
-        findings.sense(
-            &card.place,
-            "only createToken shows its card; expected `on: [createToken]` beside `card`",
-        );
-    }
     let Json::Object(body) = json(node) else { return None };
+    if findings.faults() == faults_before
+        && let Err(fault) = faults::check(&body)
+    {
+        let place = member(node, fault.member).unwrap_or(&node.place);
+        findings.sense(place, fault.to_string());
+    }
     Some(Fault { name: name?, gateway, merchant, card, token, body, effect, error_code })
 }
 
-fn is_create_token(node: &Node) -> bool {
-    matches!(&node.value, Value::Text(text) if text == "createToken")
+/// Where the value of a member stands.
+fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Place> {
+    let Value::Members(members) = &node.value else { return None };
+    members.iter().find(|(key, _)| key.name == name).map(|(_, value)| &value.place)
 }
 
 fn json(node: &Node) -> Json {
@@ -165,11 +126,6 @@ fn json(node: &Node) -> Json {
             Json::Object(members.iter().map(|(key, value)| (key.name.clone(), json(value))).collect())
         }
     }
-}
-
-fn kinds(node: &Node, findings: &mut Findings) -> Vec<Kind> {
-    let items = members::list(node, "`on`: a list of operations", findings);
-    items.iter().filter_map(|item| members::word(item, "operation", &ON, findings)).collect()
 }
 
 fn probability(node: &Node, findings: &mut Findings) {
@@ -218,27 +174,17 @@ fn time(node: &Node, what: &str, most: Duration, findings: &mut Findings) {
 fn answer(node: &Node, findings: &mut Findings) -> Option<String> {
     let mut m = Members::of(node, "an answer", findings)?;
     let status = m.need("status", findings);
-    let status = status.and_then(|node| members::whole(node, "`status`", 200, 599, findings));
+    let _ = status.and_then(|node| members::whole(node, "`status`", 200, 599, findings));
     let error_code = m.take("errorCode").and_then(|node| error_code(node, findings));
-    let error = m.take("error");
-    let _ = error.and_then(|node| members::text(node, "`error`", 1024, findings));
+    let _ = m.take("error").and_then(|node| members::text(node, "`error`", 1024, findings));
     if let Some(node) = m.take("retryAfter") {
         retry_after(node, findings);
     }
-    let more = m.take("members");
-    if let Some(node) = more.filter(|node| !matches!(node.value, Value::Members(_))) {
+    if let Some(node) = m.take("members").filter(|node| !matches!(node.value, Value::Members(_))) {
         members::wrong(node, "`members`: an object", findings);
     }
-    let body = m.take("body");
-    let _ = body.and_then(|node| members::text(node, "`body`", 16 * 1024, findings));
+    let _ = m.take("body").and_then(|node| members::text(node, "`body`", 16 * 1024, findings));
     m.done(findings);
-    let object = error_code.is_some() || error.is_some() || more.is_some();
-    if object && body.is_some() {
-        findings.sense(&node.place, "expected `body`, or `errorCode`, `error` and `members`: one of the two");
-    }
-    if matches!(status, Some(204 | 205 | 304)) && (object || body.is_some()) {
-        findings.sense(&node.place, "204, 205 and 304 have no body; expected the status alone");
-    }
     error_code
 }
 
@@ -284,13 +230,10 @@ fn latency(node: &Node, findings: &mut Findings) {
     let Some((kind, _, node)) = found else { return };
     let Some(mut m) = Members::of(node, "a latency", findings) else { return };
     let (one, other) = if kind == "uniform" { ("from", "to") } else { ("mean", "most") };
-    let [one, other] = [one, other].map(|name| {
-        m.need(name, findings).and_then(|node| members::time(node, name, INSTANT, DAY, findings))
-    });
-    m.done(findings);
-    if kind == "uniform" && one.zip(other).is_some_and(|(from, to)| from > to) {
-        findings.sense(&node.place, "expected `from` to be at most `to`");
+    for name in [one, other] {
+        let _ = m.need(name, findings).and_then(|node| members::time(node, name, INSTANT, DAY, findings));
     }
+    m.done(findings);
 }
 
 fn limit(node: &Node, findings: &mut Findings) {

@@ -287,7 +287,10 @@ async fn pay(folder: &Path, api: &str, assertion: &str, sealed: &str) -> String 
 fn what_serve_prints_can_be_pasted_anywhere_and_on_either_clock() {
     let folder = made();
     let inside = folder.path().join("d1-sandbox");
-    let serving = Serving::start(&inside, &["--config", "sandbox.yaml", "--clock", "manual"]);
+    let serving = Serving::start(
+        &inside,
+        &["--config", "sandbox.yaml", "--clock", "manual", "--auth-clock", "sandbox"],
+    );
     let said = serving.said.concat();
     let authority = inside.canonicalize().expect("a path").join("ca/server-ca.pem");
     let asks = format!("--admin {}", serving.address("admin"));

@@ -1,9 +1,11 @@
 //! `d1sim scenario run`: the library, and what a run says and writes.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::{Serving, d1sim, empty_folder, ends};
+use crate::{Serving, empty_folder, ends, made, pay, text};
 
 fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/data/scenarios")
@@ -37,18 +39,49 @@ fn texts(folder: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_scenario_of_the_library_is_as_expected() {
+fn every_scenario_of_the_library_is_as_expected_with_other_seeds_too() {
     let folder = empty_folder();
-    // Those in which the network misbehaves need a sandbox that can.
-    let hostile = |text: &str| text.contains("- fault:") || text.contains("- forge:");
-    let files: Vec<String> = texts(&library())
-        .into_iter()
-        .filter(|(name, text)| name.ends_with(".yaml") && !name.starts_with('_') && !hostile(text))
-        .map(|(name, _)| of_library(&name))
-        .collect();
-    let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let (out, _) = ends(folder.path(), &[&["scenario", "run"], &files[..]].concat(), 0);
-    assert_eq!(out.lines().filter(|line| line.ends_with(": as expected")).count(), files.len(), "{out}");
+    let library = library().display().to_string();
+    for all in [&["scenario", "run", &library][..], &["scenario", "run"]] {
+        let (out, _) = ends(folder.path(), all, 0);
+        assert_eq!(out.lines().filter(|line| line.ends_with(": as expected")).count(), 17, "{out}");
+    }
+    let (out, _) = ends(folder.path(), &["scenario", "run", "lost-answer", "decline"], 0);
+    assert_eq!(out, "lost-answer: as expected\ndecline: as expected\n");
+    let (out, _) = ends(folder.path(), &["scenario", "run", &library, "--seeds", "1..5"], 0);
+    assert_eq!(out, "as expected with every seed from 1 to 5\n");
+}
+
+/// Each scenario of the library, and what makes it red: a client or a receiver that is broken in the way that it is about.
+const TWINS: [(&str, &str); 17] = [
+    ("card-replaced-between-authorizations", "new-token-each-time"),
+    ("certificate-about-to-expire", "keeps-certificate"),
+    ("clock-skew", "repeats-refused"),
+    ("decline", "repeats-refused"),
+    ("duplicates-and-reordering", "last-come-wins"),
+    ("expired-bearer-mid-flight", "new-bearer-each-time"),
+    ("first-payment", "new-bearer-each-time"),
+    ("forged-notification", "refuses-news"),
+    ("issuer-deletes-the-card", "one-event-a-moment"),
+    ("lost-answer", "repeats-lost"),
+    ("merchant-deletes-the-token", "deletes-at-home"),
+    ("rate-limit", "never-repeats"),
+    ("receiver-down-for-an-hour", "refuses-late"),
+    ("recurring-over-a-renewal", "keeps-nothing"),
+    ("slow-issuer", "impatient"),
+    ("storm-with-retry-after", "never-repeats"),
+    ("suspended-mid-subscription", "keeps-nothing"),
+];
+
+#[test]
+fn every_scenario_of_the_library_tells_its_broken_twin() {
+    let folder = empty_folder();
+    for (name, flaw) in TWINS {
+        let file = of_library(&format!("{name}.yaml"));
+        let (out, _) = ends(folder.path(), &["scenario", "run", &file, "--flaw", flaw], 1);
+        assert!(out.contains("things were not as expected") || out.contains("1 thing was not as expected"));
+        assert!(!out.contains("broke off"), "{out}");
+    }
 }
 
 #[test]
@@ -56,8 +89,7 @@ fn two_runs_with_one_seed_write_the_same_transcripts_without_what_only_one_run_h
     let folder = empty_folder();
     let library = library().display().to_string();
     for into in ["one", "other"] {
-        // Whatever comes of them.
-        d1sim(folder.path(), &["scenario", "run", &library, "--seed", "7", "--transcript", into]);
+        ends(folder.path(), &["scenario", "run", &library, "--seed", "7", "--transcript", into], 0);
     }
     let (one, other) = (texts(&folder.path().join("one")), texts(&folder.path().join("other")));
     assert_eq!(one.len(), 17);
@@ -88,6 +120,12 @@ fn what_is_not_as_expected_is_told_with_its_place_in_every_report() {
     }
     let lines: Vec<serde_json::Value> =
         read("j.ndjson").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let schema: serde_json::Value = serde_json::from_str(d1_fixtures::TRANSCRIPT_SCHEMA).expect("a schema");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    assert!(!schema.is_valid(&serde_json::json!({"kind": "other"})));
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}");
+    }
     let result = lines.last().expect("a result");
     assert_eq!((&result["outcome"], result["misses"].as_array().map(Vec::len)), (&"failed".into(), Some(3)));
     assert_eq!(result["misses"][0]["line"], 11);
@@ -143,4 +181,32 @@ fn a_sandbox_that_runs_already_is_played_on_with_its_own_receiver_address() {
     let real = Serving::start(folder.path(), &[]);
     let (_, said) = ends(folder.path(), &["scenario", "run", &day, "--attach", &real.address("admin")], 64);
     assert!(said.contains("--clock manual"), "{said}");
+}
+
+#[tokio::test]
+async fn somebody_elses_client_is_waited_for_and_what_it_makes_has_a_name() {
+    let folder = made();
+    let config = folder.path().join("d1-sandbox/sandbox.yaml");
+    let listens = fs::read_to_string(&config).expect("the configuration");
+    fs::write(&config, listens.replace("api: \"127.0.0.1:8443\"", "api: \"127.0.0.1:0\"")).expect("written");
+    let head =
+        "scenario: 1\nname: theirs\ntitle: Theirs.\nwhy: For a test.\nstage: {caller: outside}\nsteps:\n";
+    let waits = "  - wait: {call: {operation: createToken, answered: 201}, as: theirs, within: 60s}\n  - wait: {call: {operation: createTransaction, token: theirs}, within: 60s}\n";
+    let expect = "  - expect:\n      tokens: {theirs: ACTIVE}\n      calls: {operation: createTransaction, token: theirs, count: 1}\n      inOrder: [createMerchant, createToken]\n";
+    fs::write(folder.path().join("theirs.yaml"), format!("{head}{waits}{expect}")).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
+    command.current_dir(folder.path()).args(["scenario", "run", "theirs.yaml"]).stdin(Stdio::null());
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("d1sim starts");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(running.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut said).expect("text");
+    let api = said.trim().rsplit_once(' ').expect("an address").1.to_owned();
+    // Dated by the system's clock, months behind the sandbox's or ahead of it.
+    let (assertion, _) = ends(folder.path(), &["jose", "assert"], 0);
+    let (sealed, _) = ends(folder.path(), &["jose", "seal", "--card", "approve"], 0);
+    pay(folder.path(), &api, assertion.trim(), sealed.trim()).await;
+    let output = running.wait_with_output().expect("an end");
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.contains("createTransaction `theirs`: 201"), "{out}");
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::super::scenario::Flaw;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Scenario {
     #[command(subcommand)]
@@ -15,11 +17,11 @@ pub(in crate::cli) struct Scenario {
 pub(in crate::cli) enum ScenarioCommand {
     /// Play scenarios, each on a sandbox and a clock of its own, and tell what did not come as expected; exit code 1 if
     /// anything did not
-    Run(RunScenarios),
+    Run(Box<RunScenarios>),
     /// Say everything that is wrong with scenario files, without playing them; exit code 64 if anything is
     Check(CheckScenarios),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print a JSON Schema
+    Schema(ScenarioSchema),
     /// Print the names and titles of scenarios: those of the library, or of files
     List(ListScenarios),
     /// Tell a scenario in plain English, step by step
@@ -31,9 +33,25 @@ pub(in crate::cli) enum ScenarioCommand {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct ScenarioSchema {
+    /// Of what: files of scenarios, or the lines that `scenario run --json` writes
+    #[arg(value_enum, value_name = "scenario|transcript", default_value_t = ScenarioSchemaOf::Scenario)]
+    pub(in crate::cli) of: ScenarioSchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ScenarioSchemaOf {
+    /// Files of scenarios
+    Scenario,
+    /// Lines of `scenario run --json`
+    Transcript,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct RunScenarios {
-    /// Files, or folders with files that end in .yaml; those that begin with _ are only included
-    #[arg(value_name = "FILE|DIR", required = true)]
+    /// Names of the library, files, or folders with files that end in .yaml, without those that begin with _; without any
+    /// the whole library
+    #[arg(value_name = "NAME|FILE|DIR")]
     pub(in crate::cli) paths: Vec<PathBuf>,
     /// Seed of all that is drawn, over the one that the scenario names
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
@@ -68,6 +86,9 @@ pub(in crate::cli) struct RunScenarios {
     /// none
     #[arg(long, value_name = "COMMAND")]
     pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    /// Break our client or our receiver in this way, to see a scenario tell it
+    #[arg(long, value_enum, value_name = "FLAW")]
+    pub(in crate::cli) flaw: Option<Flaw>,
     #[command(flatten)]
     pub(in crate::cli) files: ScenarioFiles,
 }

@@ -4,6 +4,7 @@ pub(super) mod admin;
 mod call;
 mod doings;
 mod expect;
+mod flaw;
 mod gateway;
 mod ground;
 pub(super) mod happened;
@@ -20,6 +21,7 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -28,10 +30,11 @@ use super::super::contract::unless_interrupted;
 use super::super::exit::{Exit, Failure};
 use super::super::say;
 use super::nothing;
-use super::source::sources;
+use super::source::{Source, built_in, sources};
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
-use ground::{Attached, Papermill};
+pub(in crate::cli) use flaw::Flaw;
+use ground::{Attached, Papermill, With};
 use in_order::in_order;
 use played::{On, Played, play};
 use report::Reports;
@@ -52,7 +55,7 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
     let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
-    let work = |(scenario, seed): (Arc<Scenario>, u64)| {
+    let work = |(scenario, seed): Task| {
         let on = on.clone();
         async move { play(&on, &scenario, seed).await }
     };
@@ -80,10 +83,11 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
 }
 
 fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
-    let (probe, sandbox) = (args.probe.clone(), args.sandbox.clone());
+    let sandbox = args.sandbox.clone();
+    let with = With { probe: args.probe.clone(), flaw: args.flaw };
     if let Some(url) = &args.attach {
         let token_file = args.admin_token_file.clone();
-        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, probe })));
+        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, with })));
     }
     // Who takes part from outside has papers already.
     let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
@@ -94,14 +98,14 @@ fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
             Papermill::new(all.max().unwrap_or_default())?
         }
     };
-    Ok(On::Own(Arc::new(mill), probe))
+    Ok(On::Own(Arc::new(mill), with))
 }
 
 /// All of them, checked; nothing is played if one cannot be.
 fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
-    for source in sources(&args.paths)? {
+    for source in chosen(&args.paths)? {
         let loaded = scenario::load(&source.file, &args.set, &source.read);
         let found = loaded.findings.all().filter(|one| one.weight != Weight::Hint);
         faults.extend(found.map(ToString::to_string));
@@ -130,6 +134,23 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
     Ok(scenarios)
 }
 
+/// The library, names of it, files, and the files of folders.
+fn chosen(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    if paths.is_empty() {
+        return Ok(built_in());
+    }
+    let mut all = Vec::new();
+    for path in paths {
+        let name = format!("{}.yaml", path.display());
+        match built_in().into_iter().find(|known| known.file == name) {
+            // A folder may be called as a scenario is.
+            Some(known) if !path.exists() => all.push(known),
+            _ => all.extend(sources(std::slice::from_ref(path))?),
+        }
+    }
+    Ok(all)
+}
+
 /// Puts the receiver of the command line into the place of ours; tells why that cannot be.
 fn put_aside(args: &RunScenarios, scenario: &mut Scenario) -> Option<&'static str> {
     let url = args.receiver.as_ref()?.to_string();
@@ -148,11 +169,14 @@ fn put_aside(args: &RunScenarios, scenario: &mut Scenario) -> Option<&'static st
     None
 }
 
+/// A scenario and the seed that it is played with.
+type Task = (Arc<Scenario>, u64);
+
 /// What is played, in the order in which it is told: all scenarios with one seed, before any with the next.
 fn tasks(
     args: &RunScenarios,
     scenarios: &[Arc<Scenario>],
-) -> Result<Box<dyn Iterator<Item = (Arc<Scenario>, u64)>>, Failure> {
+) -> Result<Box<dyn Iterator<Item = Task>>, Failure> {
     let scenarios = scenarios.to_vec();
     if let Some(seeds) = &args.seeds {
         let with = move |seed: u32| {
@@ -177,10 +201,21 @@ fn tasks(
 
 /// The line that plays it in the same way.
 fn again(args: &RunScenarios, played: &Played) -> String {
-    let mut line = format!("d1sim scenario run {} --seed {}", quoted(&played.file), played.seed);
+    let known = built_in().into_iter().find(|known| known.file == played.file);
+    let file = known.map_or(&played.file, |_| &played.name);
+    let mut line = format!("d1sim scenario run {} --seed {}", quoted(file), played.seed);
     for (name, value) in &args.set {
         // Writing to a String cannot fail.
         let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
+    }
+    if let Some(receiver) = &args.receiver {
+        let _ = write!(line, " --receiver {receiver}");
+    }
+    if let Some(sandbox) = &args.sandbox {
+        let _ = write!(line, " --sandbox {}", quoted(&sandbox.display().to_string()));
+    }
+    if let Some(flaw) = args.flaw.as_ref().and_then(clap::ValueEnum::to_possible_value) {
+        let _ = write!(line, " --flaw {}", flaw.get_name());
     }
     line
 }

@@ -107,7 +107,7 @@ fn waits_in_vain_faults_and_names_are_told() {
         ),
         (
             "  - fault: {name: f, on: [notifications], stall: before}\n  - expect: {calls: {}}\n",
-            vec!["`stall` befalls calls"],
+            vec!["a.yaml:10:26: on: expected getAccessToken", "with stall"],
         ),
         ("  - fault: {name: f, goaway: true, drop: true}\n", vec!["found goaway and drop; make two of it"]),
         ("  - advance: 0s\n", vec!["expected `advance` from 1ms to 7300d"]),

@@ -9,11 +9,12 @@ use d1_client::{
 };
 use serde_json::{Value, json};
 
+use super::flaw::{Flaw, PATIENCE};
 use super::miss::{Broken, Miss};
 use super::names::{MerchantOf, TokenOf};
 use super::player::Player;
 use super::transcript::Kind;
-use crate::scenario::{self, Call, Gives, Named, Request, Scalar, Step};
+use crate::scenario::{self, Call, Gives, Named, Request, Scalar, Step, counted};
 
 /// What our client made of a call.
 struct Done {
@@ -57,7 +58,7 @@ impl Player<'_> {
             }
         };
         let correlation = format!("step-{}", step.number);
-        let result = self.send(&ready, &correlation).await?;
+        let result = self.send_as_broken(&ready, &correlation).await?;
         if let Ok(done) = &result {
             self.keep(&ready, &call.request, done).await;
         }
@@ -186,6 +187,47 @@ impl Player<'_> {
         self.through_time(&clock, async move { send.by(&client, correlation).await }).await
     }
 
+    /// Sends it as a client does that is broken in some way.
+    async fn send_as_broken(
+        &mut self,
+        ready: &Ready,
+        correlation: &str,
+    ) -> Result<Result<Done, Error>, Broken> {
+        let Some(flaw) = self.flaw else { return self.send(ready, correlation).await };
+        let broken = |failure: super::super::super::exit::Failure| Broken(failure.error.to_string());
+        match (flaw, &ready.send) {
+            (Flaw::DeletesAtHome, Send::DeleteToken(..)) => {
+                return Ok(Ok(Done { members: BTreeMap::new(), made: Made::Nothing }));
+            }
+            (Flaw::NewTokenEachTime, Send::CreateTransaction(merchant, token, _)) => {
+                let known = self.names.tokens.values().find(|known| known.id == *token);
+                let card = known.and_then(|known| self.cards.get(known.card.as_ref()?));
+                if let Some(card) = card.and_then(|(pan, exp)| Card::new(pan.clone(), exp).ok()) {
+                    let send = Send::CreateToken(merchant.clone(), Box::new(NewToken::new(card)));
+                    let anew = Ready { gateway: ready.gateway.clone(), operation: "createToken", send };
+                    // What it makes is of no use to anybody.
+                    let _ = self.send(&anew, correlation).await?;
+                }
+            }
+            (Flaw::NewBearerEachTime, _) => {
+                if let Some(gateway) = self.ground.gateways.get_mut(&ready.gateway) {
+                    gateway.reconnect().map_err(broken)?;
+                }
+            }
+            _ => {}
+        }
+        let began = self.now;
+        let result = self.send(ready, correlation).await?;
+        let again = match (flaw, &result) {
+            (Flaw::RepeatsRefused, Err(Error::Refused { .. })) => true,
+            (Flaw::RepeatsLost, Err(error)) => error.is_ambiguous(),
+            (Flaw::Impatient, _) => std::time::Duration::try_from(self.now.duration_since(began))
+                .is_ok_and(|took| took > PATIENCE),
+            _ => false,
+        };
+        if again { self.send(ready, correlation).await } else { Ok(result) }
+    }
+
     /// The gateway keeps what it made, by the names of the scenario, and what its receiver must know of it.
     async fn keep(&mut self, ready: &Ready, request: &Request, done: &Done) {
         let gateway = ready.gateway.clone();
@@ -250,7 +292,7 @@ impl Player<'_> {
             misses.push(Miss::of(step, format!("the client to say that {}", word(wanted)), word(!wanted)));
         }
         if let Some(wanted) = call.attempts.filter(|wanted| *wanted != attempts) {
-            misses.push(Miss::of(step, format!("{wanted} attempts"), format!("{attempts}")));
+            misses.push(Miss::of(step, counted(wanted, "attempt"), attempts.to_string()));
         }
         if let Ok(done) = result {
             for (member, wanted) in &call.answer {

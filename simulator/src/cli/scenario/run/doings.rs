@@ -4,13 +4,15 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::admin::Answer;
+use super::flaw::Flaw;
 use super::happened::Entry;
 use super::miss::{Broken, Miss};
 use super::names::TokenOf;
 use super::player::Player;
 use super::transcript::Kind;
 use crate::scenario::{
-    Certificate, Fault, Forge, ForgeAnswer, Issuer, Named, ReceiverMode, ReceiverStep, Skew, Step, Target,
+    Action, Certificate, Fault, Forge, ForgeAnswer, Issuer, Named, ReceiverMode, ReceiverStep, Skew, Step,
+    Target,
 };
 
 impl Player<'_> {
@@ -179,6 +181,11 @@ impl Player<'_> {
     }
 
     pub(super) fn certificate(&mut self, step: &Certificate) -> Result<(), Broken> {
+        let mut before = self.scenario.steps.iter().take_while(|other| other.number < self.step);
+        let renewal = before.any(|other| matches!(other.action, Action::Certificate(_)));
+        if renewal && self.flaw == Some(Flaw::KeepsCertificate) {
+            return Ok(());
+        }
         let (now, lifetime) = (self.now, step.lifetime);
         let authority = self.ground.authority.clone();
         let authority = authority.ok_or_else(|| Broken("the sandbox folder is not at hand".to_owned()))?;

@@ -14,7 +14,7 @@ use super::player::Player;
 use super::transcript::line_of;
 use crate::scenario::{
     Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Named, Never, NeverWhat, Scalar,
-    Since, Step, TokenExpectation, shown, told_calls, told_notifications,
+    Since, Step, TokenExpectation, counted, shown, told_calls, told_notifications,
 };
 
 /// So many of what came near are told.
@@ -118,16 +118,18 @@ impl Player<'_> {
             misses.push(miss.look("what the receiver answered, and when the next attempt is due"));
         }
         for told in &came {
-            let count = told.attempts.len();
+            let tries = told.tries();
+            let count = tries.len();
             if let Some(attempts) =
                 wanted.attempts.filter(|wanted| usize::try_from(*wanted).ok() != Some(count))
             {
-                let miss = Miss::of(step, format!("{attempts} attempts of {what}"), count.to_string());
+                let miss =
+                    Miss::of(step, format!("{} of {what}", counted(attempts, "attempt")), count.to_string());
                 misses.push(
                     miss.nearest([told.told(&self.names)]).look("what the receiver answered to each attempt"),
                 );
             }
-            let attempts = told.attempts.windows(2);
+            let attempts = tries.windows(2);
             let pauses: Vec<(Duration, &Entry)> =
                 attempts.map(|two| (between(two[0], two[1]), two[1])).collect();
             misses.extend(spacing(step, &wanted.spacing, &pauses, |entry| self.entry_told(entry)));

@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use d1_client::{
-    AssertionKey, Client, Clock, Config, Credentials, GatewayId, OwnKey, RecipientKey, TlsIdentity,
-    TrustedRoots,
+    AssertionKey, Client, Clock, Config, Credentials, GatewayId, OwnKey, RecipientKey, RetryPolicy,
+    TlsIdentity, TrustedRoots,
 };
 use d1_contracts::ProbeCommand;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::super::super::exit::Failure;
 use super::super::super::folder::SandboxFolder;
+use super::flaw::Flaw;
 use super::receiver::OwnReceiver;
 
 /// For one attempt, in real time: no answer of the sandbox takes any, unless it is stalled.
@@ -36,7 +37,15 @@ pub(super) struct Gateway {
     /// The client certificate that it shows now, with its key, if it is not that of the folder.
     shown: Option<(String, String)>,
     to: Address,
-    jitter: f64,
+    habits: Habits,
+}
+
+/// How a client goes about its calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Habits {
+    /// What the pauses between its attempts are drawn with.
+    pub(super) jitter: f64,
+    pub(super) flaw: Option<Flaw>,
 }
 
 /// Where D1 is called.
@@ -91,18 +100,17 @@ impl Papers {
 }
 
 impl Gateway {
-    /// `jitter` is what the pauses between its attempts are drawn with.
     pub(super) fn new(
         id: &str,
         papers: Papers,
         to: Address,
         clock: Clock,
-        jitter: f64,
+        habits: Habits,
         receiver: Option<OwnReceiver>,
     ) -> Result<Self, Failure> {
         let id = GatewayId::new(id).map_err(Failure::usage)?;
-        let client = client(&id, &papers, None, &to, &clock, jitter)?;
-        Ok(Self { id, client, clock, receiver, papers, probe: None, shown: None, to, jitter })
+        let client = client(&id, &papers, None, &to, &clock, habits)?;
+        Ok(Self { id, client, clock, receiver, papers, probe: None, shown: None, to, habits })
     }
 
     /// Its clock is off by this from here on, against the sandbox clock.
@@ -116,7 +124,7 @@ impl Gateway {
     /// tokens is gone with them.
     pub(super) fn reconnect(&mut self) -> Result<(), Failure> {
         self.client =
-            client(&self.id, &self.papers, self.shown.as_ref(), &self.to, &self.clock, self.jitter)?;
+            client(&self.id, &self.papers, self.shown.as_ref(), &self.to, &self.clock, self.habits)?;
         Ok(())
     }
 
@@ -139,7 +147,7 @@ fn client(
     shown: Option<&(String, String)>,
     to: &Address,
     clock: &Clock,
-    jitter: f64,
+    habits: Habits,
 ) -> Result<Client, Failure> {
     let credentials = papers.credentials(shown).map_err(Failure::usage)?;
     let config = Config::new(&to.api, id.clone(), credentials)
@@ -150,7 +158,11 @@ fn client(
         // Never in the background: which step it belongs to would be chance.
         .refresh_ahead(MARGIN)
         .token_margin(MARGIN)
-        .fixed_jitter(jitter)
+        .fixed_jitter(habits.jitter)
+        .retry(match habits.flaw {
+            Some(Flaw::NeverRepeats) => RetryPolicy::never(),
+            _ => RetryPolicy::default(),
+        })
         .clock(clock.clone());
     Client::new(config).map_err(Failure::usage)
 }

@@ -16,7 +16,8 @@ use super::super::super::exit::{Exit, Failure};
 use super::super::super::folder::{CONFIG, SandboxFolder, read_config, read_text};
 use super::super::super::{init, serve};
 use super::admin::Admin;
-use super::gateway::{Address, Gateway, Papers, time_of};
+use super::flaw::Flaw;
+use super::gateway::{Address, Gateway, Habits, Papers, time_of};
 use super::miss::Broken;
 use super::receiver::OwnReceiver;
 use crate::clock::{AuthClock, ClockMode};
@@ -40,7 +41,16 @@ pub(crate) struct Attached {
     pub(super) token_file: Option<PathBuf>,
     /// Its folder, if not the one that it names.
     pub(super) sandbox: Option<PathBuf>,
+    pub(super) with: With,
+}
+
+/// Who takes part, besides what the scenario says.
+#[derive(Clone)]
+pub(super) struct With {
+    /// For receivers whose probe the scenario does not name.
     pub(super) probe: Option<ShimCommand>,
+    /// Of our client and our receiver.
+    pub(super) flaw: Option<Flaw>,
 }
 
 /// The Thales authority of the papers.
@@ -119,7 +129,7 @@ impl Ground {
         mill: &Papermill,
         scenario: &Scenario,
         seed: u64,
-        probe: Option<&ShimCommand>,
+        with: &With,
     ) -> Result<Self, Failure> {
         let stage = &scenario.stage;
         let mut config = read_config(&mill.config)?;
@@ -151,9 +161,15 @@ impl Ground {
             let clock = d1_client::Clock::manual(time_of(stage.clock));
             let receiver = match &gateway.receiver {
                 Receiver::Own => {
-                    let own =
-                        OwnReceiver::start(&mill.folder, &id, papers.own_key()?, clock.clone(), free_port())
-                            .await?;
+                    let own = OwnReceiver::start(
+                        &mill.folder,
+                        &id,
+                        papers.own_key()?,
+                        clock.clone(),
+                        free_port(),
+                        with.flaw,
+                    )
+                    .await?;
                     let authority = mill.folder.text("ca/receiver-ca.pem")?.to_string();
                     known.receiver = Some(ReceiverConfig { url: url(&own.url)?, authority, oauth: None });
                     Some(own)
@@ -170,8 +186,9 @@ impl Ground {
         let admin = Admin::new("the sandbox", &running.admin_url(), None)?;
         let api = running.api_url();
         let to = Address { api: api.clone(), base_path };
+        let habits = Habits { jitter: jitter(seed), flaw: with.flaw };
         let gateways = players.into_iter().map(|(name, id, papers, clock, receiver)| {
-            Ok((name, Gateway::new(&id, papers, to.clone(), clock, jitter(seed), receiver)?))
+            Ok((name, Gateway::new(&id, papers, to.clone(), clock, habits, receiver)?))
         });
         let mut gateways = gateways.collect::<Result<BTreeMap<String, Gateway>, Failure>>()?;
         if dated {
@@ -183,7 +200,7 @@ impl Ground {
         }
         for given in &stage.gateways {
             if let (Receiver::At(at), Some(gateway)) = (&given.receiver, gateways.get_mut(&given.name.name)) {
-                gateway.probe = probe_of(at, &given.name.place, probe)?;
+                gateway.probe = probe_of(at, &given.name.place, with.probe.as_ref())?;
             }
         }
         let (authority, running) = (Some(signer), Some(running));
@@ -216,6 +233,7 @@ impl Ground {
         }
         let now = state["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or(scenario.stage.clock);
         let at = Address { api: text("api"), base_path: text("basePath") };
+        let habits = Habits { jitter: 0.5, flaw: to.with.flaw };
         let mut gateways = BTreeMap::new();
         for (gateway, known) in scenario.stage.gateways.iter().zip(&folder.config.gateways) {
             let id = known.id.as_str();
@@ -230,14 +248,16 @@ impl Ground {
                     });
                     let port =
                         port.ok_or_else(|| Failure::usage(format!("the sandbox notifies nobody for {id}")))?;
-                    let own = OwnReceiver::start(&folder, id, papers.own_key()?, clock.clone(), port).await?;
+                    let own =
+                        OwnReceiver::start(&folder, id, papers.own_key()?, clock.clone(), port, to.with.flaw)
+                            .await?;
                     receiver = Some(own);
                 }
                 Receiver::At(given) => {
-                    probe = probe_of(given, &gateway.name.place, to.probe.as_ref())?;
+                    probe = probe_of(given, &gateway.name.place, to.with.probe.as_ref())?;
                 }
             }
-            let mut player = Gateway::new(id, papers, at.clone(), clock, 0.5, receiver)?;
+            let mut player = Gateway::new(id, papers, at.clone(), clock, habits, receiver)?;
             player.probe = probe;
             gateways.insert(gateway.name.name.clone(), player);
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::miss::Broken;
 use super::names::Names;
-use crate::scenario::{Calls, Notifications};
+use crate::scenario::{Calls, Notifications, counted};
 
 /// An entry of the journal.
 #[derive(Debug, Clone)]
@@ -102,6 +102,17 @@ impl Told<'_> {
         }
     }
 
+    /// The attempts, of each the first: a duplicate is none.
+    pub(super) fn tries(&self) -> Vec<&Entry> {
+        let mut tries: Vec<&Entry> = Vec::new();
+        for attempt in &self.attempts {
+            if tries.iter().all(|known| known.attempt() != attempt.attempt()) {
+                tries.push(attempt);
+            }
+        }
+        tries
+    }
+
     pub(super) fn fits(&self, wanted: &Notifications, names: &Names) -> bool {
         let queued = self.queued;
         let answered = |status: u32| self.attempts.iter().any(|one| one.status() == Some(u64::from(status)));
@@ -113,17 +124,12 @@ impl Told<'_> {
 
     pub(super) fn told(&self, names: &Names) -> String {
         let token = names.token_called(self.queued.text("tokenId").unwrap_or_default());
-        let count = self.attempts.len();
+        let tries = counted(u32::try_from(self.tries().len()).unwrap_or(u32::MAX), "attempt");
         let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
-        let answers: Vec<String> = self.attempts.iter().map(|one| answered(one.status())).collect();
-        let answers = if answers.is_empty() { String::new() } else { format!(" ({})", answers.join(", ")) };
-        format!("{event} of {token}: {outcome} after {count} attempts{answers}, journal {}", queued_at(self))
+        let last = self.attempts.last().map(|last| format!(", the last one: {}", answered(last.status())));
+        let n = self.attempts.last().map_or(self.queued.n, |last| last.n);
+        format!("{event} of {token}: {outcome} after {tries}{} (journal {n})", last.unwrap_or_default())
     }
-}
-
-fn queued_at(told: &Told<'_>) -> String {
-    let all = std::iter::once(told.queued).chain(told.attempts.iter().copied());
-    all.map(|entry| entry.n.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The notifications that these entries tell of, in the order in which they were queued.

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use d1_contracts::ShimCommand;
-
 use super::super::super::exit::Failure;
 use super::super::super::say;
-use super::ground::{Attached, Ground, Papermill};
+use super::ground::{Attached, Ground, Papermill, With};
 use super::miss::{Broken, Miss};
 use super::player::Player;
 use super::transcript::Line;
@@ -32,7 +30,7 @@ pub(super) struct Played {
 #[derive(Clone)]
 pub(super) enum On {
     /// On a sandbox of its own.
-    Own(Arc<Papermill>, Option<ShimCommand>),
+    Own(Arc<Papermill>, With),
     /// On one that runs already.
     Attached(Arc<Attached>),
 }
@@ -41,8 +39,8 @@ pub(super) enum On {
 pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Played, Failure> {
     let watch = Stopwatch::start();
     let ground = match on {
-        On::Own(mill, probe) => {
-            let ground = Ground::start(mill, scenario, seed, probe.as_ref()).await?;
+        On::Own(mill, with) => {
+            let ground = Ground::start(mill, scenario, seed, with).await?;
             if scenario.stage.caller == Caller::Outside {
                 say(&format!("{}: D1 answers at {}", scenario.name, ground.api));
             }
@@ -50,7 +48,11 @@ pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Play
         }
         On::Attached(to) => Ground::attach(to, scenario).await?,
     };
-    let mut player = Player::new(scenario, ground).map_err(|Broken(why)| Failure::internal(why))?;
+    let flaw = match on {
+        On::Own(_, with) => with.flaw,
+        On::Attached(to) => to.with.flaw,
+    };
+    let mut player = Player::new(scenario, ground, flaw).map_err(|Broken(why)| Failure::internal(why))?;
     let ended = player.play().await;
     let cleared = player.clear().await;
     let ended = ended.and(cleared);

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::admin::Answer;
+use super::flaw::Flaw;
 use super::gateway::Gateway;
 use super::ground::Ground;
 use super::happened::Entry;
@@ -30,6 +31,8 @@ const IDLE: Duration = Duration::from_mins(15);
 pub(super) struct Player<'s> {
     pub(super) scenario: &'s Scenario,
     pub(super) ground: Ground,
+    /// Of our client.
+    pub(super) flaw: Option<Flaw>,
     pub(super) names: Names,
     /// Number and expiry date, by the names of the scenario.
     pub(super) cards: BTreeMap<String, (String, String)>,
@@ -54,7 +57,7 @@ pub(super) struct Player<'s> {
 }
 
 impl<'s> Player<'s> {
-    pub(super) fn new(scenario: &'s Scenario, ground: Ground) -> Result<Self, Broken> {
+    pub(super) fn new(scenario: &'s Scenario, ground: Ground, flaw: Option<Flaw>) -> Result<Self, Broken> {
         let stage = &scenario.stage;
         let mut names = Names::default();
         for (name, gateway) in &ground.gateways {
@@ -64,6 +67,7 @@ impl<'s> Player<'s> {
         let table = d1_fixtures::test_cards().map_err(|fault| Broken(fault.to_string()))?;
         Ok(Self {
             scenario,
+            flaw,
             names,
             cards: cards(stage, &table),
             now: ground.now,
@@ -142,8 +146,8 @@ impl<'s> Player<'s> {
             Action::Note(_) => return Ok(()),
         }
         self.settle().await?;
-        for miss in self.misses[before..].to_vec() {
-            self.note(Kind::Miss, miss.told());
+        for miss in before..self.misses.len() {
+            self.note(Kind::Miss, self.misses[miss].told());
         }
         if matches!(step.action, Action::Expect(_)) {
             if self.misses.len() == before {

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use super::super::super::exit::Failure;
 use super::super::super::folder::SandboxFolder;
+use super::flaw::{self, Flaw, FlawedStore};
 use crate::scenario::ReceiverMode;
 
 /// A receiver of the client package behind a door that can be shut. Dropping it ends it.
@@ -49,20 +50,23 @@ impl OwnReceiver {
         own_key: OwnKey,
         clock: Clock,
         at: (String, u16),
+        flaw: Option<Flaw>,
     ) -> Result<Self, Failure> {
         let gateway = GatewayId::new(gateway).map_err(Failure::usage)?;
         let (store, instead) = (Arc::new(MemoryStore::new()), Arc::new(AtomicU16::new(0)));
-        let answers = Arc::clone(&instead);
+        let (answers, dated) = (Arc::clone(&instead), clock.clone());
         let router = Receiver::new(gateway, own_key, Arc::new(Kept))
-            .store(Arc::clone(&store) as Arc<dyn TokenStore>)
+            .store(Arc::new(FlawedStore::new(Arc::clone(&store), flaw)))
             .clock(clock)
             .router()
             .layer(from_fn(move |request: Request, next: Next| {
                 let status = StatusCode::from_u16(answers.load(Ordering::SeqCst)).ok();
+                let clock = dated.clone();
                 async move {
-                    match status {
-                        Some(status) => status.into_response(),
-                        None => next.run(request).await,
+                    match (status, flaw) {
+                        (Some(status), _) => status.into_response(),
+                        (None, Some(flaw)) => flaw::pass(flaw, &clock, request, next).await,
+                        (None, None) => next.run(request).await,
                     }
                 }
             }));

@@ -57,27 +57,33 @@ impl Reports {
         if let Some((path, file)) = self.json {
             write(&path, file, &json::json(all, not_played))?;
         }
-        let texts: [(Option<Target>, &str, fn(&Played) -> String); 2] =
-            [(self.transcript, "txt", Played::transcript), (self.html, "html", html::html)];
-        for (target, ending, text) in texts {
-            match target {
-                None => {}
-                Some(Target::File(path, file)) => {
-                    let text: Vec<String> = all.iter().map(text).collect();
-                    write(&path, file, &(text.join("\n\n") + "\n"))?;
-                }
-                Some(Target::Folder(folder)) => {
-                    for played in all {
-                        let path = folder.join(format!("{}.{ending}", played.name));
-                        let mut file = create(&path)?;
-                        let written = file.write_all((text(played) + "\n").as_bytes());
-                        written.map_err(|fault| Failure::file("write", &path, &fault))?;
-                    }
-                    say(&format!("wrote {} files to {}", all.len(), folder.display()));
-                }
-            }
+        write_each(self.transcript, "txt", all, Played::transcript)?;
+        write_each(self.html, "html", all, html::html)
+    }
+}
+
+/// Writes a text of each scenario.
+fn write_each(
+    target: Option<Target>,
+    ending: &str,
+    all: &[Played],
+    text: impl Fn(&Played) -> String,
+) -> Result<(), Failure> {
+    match target {
+        None => Ok(()),
+        Some(Target::File(path, file)) => {
+            let text: Vec<String> = all.iter().map(text).collect();
+            write(&path, file, &(text.join("\n\n") + "\n"))
         }
-        Ok(())
+        Some(Target::Folder(folder)) => {
+            for played in all {
+                let path = folder.join(format!("{}.{ending}", played.name));
+                let written = create(&path)?.write_all((text(played) + "\n").as_bytes());
+                written.map_err(|fault| Failure::file("write", &path, &fault))?;
+            }
+            say(&format!("wrote {} files to {}", all.len(), folder.display()));
+            Ok(())
+        }
     }
 }
 
