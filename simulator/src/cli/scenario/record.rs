@@ -7,6 +7,8 @@ mod ending;
 mod lines;
 mod piece;
 mod story;
+#[cfg(test)]
+mod tests;
 mod whole;
 mod yaml;
 

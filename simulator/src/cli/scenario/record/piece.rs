@@ -4,6 +4,9 @@ use jiff::Timestamp;
 
 use super::yaml::{Yaml, comment};
 
+/// Steps after which D1 notifies; a call does so with few test cards alone.
+const CAUSES: [&str; 4] = ["issuer", "lift", "advance", "forge"];
+
 /// A part of the list of steps.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -38,17 +41,22 @@ impl Piece {
 pub(super) struct Pieces {
     pub(super) all: Vec<Piece>,
     pub(super) now: Timestamp,
-    /// The first step since a notification was tried: whatever the receiver does next must be told before it.
+    /// The first step since a notification was tried, and the first of those that make one: whatever the receiver does next
+    /// must be told before it.
+    first: Option<usize>,
     first_cause: Option<usize>,
 }
 
 impl Pieces {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { all: Vec::new(), now, first_cause: None }
+        Self { all: Vec::new(), now, first: None, first_cause: None }
     }
 
     pub(super) fn step(&mut self, n: u64, kind: &str, step: Yaml) {
-        self.first_cause.get_or_insert(self.all.len());
+        self.first.get_or_insert(self.all.len());
+        if CAUSES.contains(&kind) {
+            self.first_cause.get_or_insert(self.all.len());
+        }
         self.all.push(Piece::Step { n, step: Yaml::one(kind, step) });
     }
 
@@ -68,7 +76,8 @@ impl Pieces {
     pub(super) fn advance_to(&mut self, n: u64, to: Timestamp, exact: bool) {
         let gap = to.duration_since(self.now);
         let unit = if exact { 1 } else { 1000 };
-        let millis = u64::try_from(gap.as_millis()).unwrap_or_default() / unit * unit;
+        let millis = u64::try_from(gap.as_millis()).unwrap_or_default();
+        let millis = (millis + unit / 2) / unit * unit;
         if millis > 0 {
             let by = std::time::Duration::from_millis(millis);
             self.step(n, "advance", Yaml::text(crate::scenario::shown(by)));
@@ -86,14 +95,14 @@ impl Pieces {
             self.step(n, "receiver", step);
             return Ok(());
         }
-        let at = self.first_cause.ok_or(())?;
+        let at = self.first_cause.or(self.first).ok_or(())?;
         self.all.insert(at, Piece::Step { n, step: Yaml::one("receiver", step) });
         Ok(())
     }
 
     /// A notification was tried.
     pub(super) fn tried(&mut self) {
-        self.first_cause = None;
+        (self.first, self.first_cause) = (None, None);
     }
 
     pub(super) fn any_step(&self) -> bool {

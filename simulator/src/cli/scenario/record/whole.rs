@@ -108,7 +108,13 @@ fn top(head: &Head<'_>, gateway: &str, stage: &Yaml) -> String {
         text,
         "scenario: 1\nname: {name}\ntitle: A day as it was recorded.\nwhy: What happened once must be the same when it happens again.\n"
     );
-    stage.under("stage", 0, &mut text);
+    text.push_str("stage:\n");
+    if let Yaml::Members(members) = stage {
+        for (name, value) in members {
+            text.push_str("  ");
+            value.under(name, 2, &mut text);
+        }
+    }
     text.push_str("steps:\n");
     text
 }

@@ -44,7 +44,7 @@ impl Yaml {
             Self::Bare(bare) => bare.clone(),
             Self::List(items) => format!("[{}]", joined(items.iter().map(Self::flow).collect())),
             Self::Members(members) => {
-                let one = |(name, value): &(String, Self)| format!("{}: {}", scalar(name), value.flow());
+                let one = |(name, value): &(String, Self)| format!("{}: {}", key(name), value.flow());
                 format!("{{{}}}", joined(members.iter().map(one).collect()))
             }
         }
@@ -63,18 +63,18 @@ impl Yaml {
 
     /// Below a name that stands behind so many blanks.
     pub(super) fn under(&self, name: &str, indent: usize, text: &mut String) {
-        let line = format!("{}: {}", scalar(name), self.flow());
+        let line = format!("{}: {}", key(name), self.flow());
         let blanks = " ".repeat(indent + 2);
         match self {
             Self::Members(members) if indent + line.len() > WIDTH && !members.is_empty() => {
-                text.push_str(&format!("{}:\n", scalar(name)));
+                text.push_str(&format!("{}:\n", key(name)));
                 for (name, value) in members {
                     text.push_str(&blanks);
                     value.under(name, indent + 2, text);
                 }
             }
             Self::List(items) if indent + line.len() > WIDTH && !items.is_empty() => {
-                text.push_str(&format!("{}:\n", scalar(name)));
+                text.push_str(&format!("{}:\n", key(name)));
                 for item in items {
                     text.push_str(&format!("{blanks}- {}\n", item.flow()));
                 }
@@ -132,6 +132,11 @@ fn scalar(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// The name of a member: `on` is one of this language, and only YAML 1.1 took it for a truth value.
+fn key(name: &str) -> String {
+    if name == "on" { name.to_owned() } else { scalar(name) }
 }
 
 fn is_word(text: &str) -> bool {

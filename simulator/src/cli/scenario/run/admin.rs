@@ -76,7 +76,7 @@ impl Admin {
             request = request.body(body.to_string());
         }
         let failed = |fault: reqwest::Error| {
-            Broken(format!("the admin port does not answer: {}", fault.without_url()))
+            Broken(format!("the admin port at {} does not answer: {}", self.url, fault.without_url()))
         };
         let mut answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
