@@ -112,9 +112,10 @@ impl ErrorWays {
             .natural
             .map_or_else(|| "(none: only a fault brings it about)".to_owned(), |natural| natural.told());
         format!(
-            "{}  ({}{retry}{outcome})\n  natural   {natural}\n  admin     {}\n  scenario  {}\n",
+            "{}  ({}{retry}{outcome})\n  means     {}\n  natural   {natural}\n  admin     {}\n  scenario  {}\n",
             self.id(),
             self.standing,
+            self.meaning,
             self.admin,
             self.scenario,
         )

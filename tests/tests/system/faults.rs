@@ -182,7 +182,8 @@ async fn a_call_that_hangs_holds_no_clock_up_and_goes_on_when_the_faults_time_is
         .await;
     let passes = async {
         shop.sandbox.admin.struck("hang").await;
-        let (_, early) = advanced(&shop.sandbox, json!({"by": "59m"})).await;
+        let (status, early) = advanced(&shop.sandbox, json!({"by": "59m"})).await;
+        assert_eq!(status, 200, "it is in the clock's way: {early}");
         let before = shop.tokens().await;
         let (_, late) = advanced(&shop.sandbox, json!({"until": {"event": "expiry.fault"}})).await;
         (early["fired"].clone(), before, late)
