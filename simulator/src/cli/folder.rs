@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::exit::Failure;
 use crate::config::{Config, ConfigError, text_of};
+use crate::domain::GatewayId;
 
 /// Where the configuration lies in a sandbox folder.
 pub(super) const CONFIG: &str = "sandbox.yaml";
@@ -36,16 +37,22 @@ impl SandboxFolder {
         read_text(name, &self.file(name))
     }
 
-    /// The gateway that is asked for, or the first.
+    /// The gateway that is asked for, or the first. One that a running sandbox has made is known by its folder.
     pub(super) fn gateway(&self, wanted: Option<&str>) -> Result<String, Failure> {
         let known: Vec<&str> = self.config.gateway_ids().collect();
         let found = match wanted {
             None => known.first(),
             Some(wanted) => known.iter().find(|id| **id == wanted),
         };
-        found.map(|id| (*id).to_owned()).ok_or_else(|| {
+        let made = |id: &&str| {
+            GatewayId::parse(id).is_some() && self.file(&format!("gateways/{id}/assertion.jwk")).exists()
+        };
+        found.copied().or(wanted.filter(made)).map(str::to_owned).ok_or_else(|| {
             let wanted = wanted.unwrap_or_default();
-            Failure::usage(format!("--gateway {wanted}: expected one of {}", known.join(", ")))
+            let known = known.join(", ");
+            Failure::usage(format!(
+                "--gateway {wanted}: expected one of {known}, or one with a folder in gateways/"
+            ))
         })
     }
 
@@ -77,5 +84,28 @@ fn failure(error: ConfigError) -> Failure {
     match error {
         ConfigError::File { .. } => Failure::resource(error),
         _ => Failure::usage(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_a_running_sandbox_made_is_known_by_its_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
+        d1_fixtures::write_sandbox(dir.path(), &d1_fixtures::Plan::new(now), false).expect("written");
+        let folder = SandboxFolder::open(dir.path()).map_err(|failure| failure.error).expect("a sandbox");
+        let named = |id: &str| folder.gateway(Some(id)).ok();
+        assert_eq!(named("MGW_000042"), None);
+        fs::create_dir_all(dir.path().join("gateways/MGW_000042")).expect("a folder");
+        fs::write(dir.path().join("gateways/MGW_000042/assertion.jwk"), "{}").expect("written");
+        assert_eq!(named("MGW_000042").as_deref(), Some("MGW_000042"));
+        assert_eq!(folder.gateway_file("MGW_000042", "jwe.jwk"), "gateways/MGW_000042/jwe.jwk");
+        assert_eq!(named("../gateway"), None, "a path is no name");
+        assert_eq!(named("MGW_000002").as_deref(), Some("MGW_000002"));
     }
 }
