@@ -102,7 +102,9 @@ mod tests {
         let named = |id: &str| folder.gateway(Some(id)).ok();
         assert_eq!(named("MGW_000042"), None);
         fs::create_dir_all(dir.path().join("gateways/MGW_000042")).expect("a folder");
-        fs::write(dir.path().join("gateways/MGW_000042/assertion.jwk"), "{}").expect("written");
+        for file in ["assertion.jwk", "jwe.jwk"] {
+            fs::write(dir.path().join("gateways/MGW_000042").join(file), "{}").expect("written");
+        }
         assert_eq!(named("MGW_000042").as_deref(), Some("MGW_000042"));
         assert_eq!(folder.gateway_file("MGW_000042", "jwe.jwk"), "gateways/MGW_000042/jwe.jwk");
         assert_eq!(named("../gateway"), None, "a path is no name");
