@@ -179,6 +179,15 @@ fn reason(fault: &serde_saphyr::Error, line: &str) -> String {
             "this is no YAML: {told}; a parameter within {{ }} or [ ] is written in quotes: \"${{name}}\""
         );
     }
+    if told.contains("tabs") || line.trim_start_matches(' ').starts_with('\t') {
+        return "this is no YAML: a tab indents this line or the one before; expected blanks, put them in its place"
+            .to_owned();
+    }
+    if told.contains("did not find expected") {
+        return format!(
+            "this is no YAML: {told}; what belongs together begins in one column: is this line, or one before it, indented otherwise than its neighbours, or is a bracket not closed?"
+        );
+    }
     format!("this is no YAML: {told}")
 }
 
@@ -217,6 +226,9 @@ mod tests {
             ("a: [1\n", "this is no YAML"),
             ("a: {times: ${n}}\n", "in quotes: \"${name}\""),
             ("a: &x [*x]\n", "a.yaml:1:"),
+            ("a:\n\t- b: 1\n", "expected blanks, put them in its place"),
+            ("a:\n  - b\n - c\n", "begins in one column"),
+            ("a:\n    - b: 1\n  - c: 1\n", "begins in one column"),
         ] {
             let told = read(text).expect_err(text);
             assert!(told.contains(wanted), "{text:?}: {told}");

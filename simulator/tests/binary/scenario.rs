@@ -9,6 +9,7 @@ fn a_new_scenario_is_checked_and_explained_and_nothing_is_overwritten() {
     let folder = empty_folder();
     let (_, said) = ends(folder.path(), &["scenario", "new", "my-day", "--template", "lifecycle"], 0);
     assert!(said.contains("wrote my-day.yaml, and scenario.schema.json"), "{said}");
+    assert!(said.ends_with("d1sim scenario run my-day.yaml\n"), "{said}");
     let (out, said) = ends(folder.path(), &["scenario", "check", "my-day.yaml"], 0);
     assert_eq!((out.as_str(), said.as_str()), ("", "1 checked, nothing wrong\n"));
     let (out, _) = ends(folder.path(), &["scenario", "explain", "./my-day.yaml"], 0);

@@ -29,7 +29,7 @@ pub(super) fn run(args: &NewScenario) -> Result<(), Failure> {
     let schema = write_new(Path::new(SCHEMA_FILE), d1_fixtures::SCENARIO_SCHEMA)?;
     let beside = if schema { format!(", and {SCHEMA_FILE} for your editor") } else { String::new() };
     say(&format!(
-        "wrote {file}{beside}\nnext: d1sim scenario check {file}\n      d1sim scenario explain {file}"
+        "wrote {file}{beside}\nnext: d1sim scenario check {file}\n      d1sim scenario explain {file}\n      d1sim scenario run {file}"
     ));
     Ok(())
 }

@@ -29,10 +29,10 @@ impl<'e> Story<'e> {
         };
         if operation == "getAccessToken" {
             self.access_token(entry);
-        } else if let Some(made) = self.calls.remove(&entry.n) {
-            if let Err(why) = self.call(&made) {
-                made.attempts.iter().for_each(|one| self.pieces.note(one.n, format!("{operation}: {why}")));
-            }
+        } else if let Some(made) = self.calls.remove(&entry.n)
+            && let Err(why) = self.call(&made)
+        {
+            made.attempts.iter().for_each(|one| self.pieces.note(one.n, format!("{operation}: {why}")));
         }
     }
 
@@ -44,7 +44,7 @@ impl<'e> Story<'e> {
                 && one.text("correlationId").is_some()
                 && one.text("correlationId") == entry.text("correlationId")
         };
-        if entry.status() == Some(200) || self.entries().iter().any(|one| goes_on(one)) {
+        if entry.status() == Some(200) || self.entries().iter().any(goes_on) {
             return;
         }
         let status = entry.status().map_or("no answer".to_owned(), |status| status.to_string());
