@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -59,7 +59,7 @@ pub(crate) struct Connection<S = TlsStream<TcpStream>> {
 
 /// Opens a connection.
 pub(crate) async fn connect(tls: &Arc<ClientConfig>, to: &Address) -> Result<Connection, Heard> {
-    let until = Instant::now() + PATIENCE;
+    let until = sleep(PATIENCE).deadline();
     let connecting = async {
         let host = to.host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Heard::Nobody)?;
@@ -221,9 +221,9 @@ mod tests {
     async fn what_the_handshake_took_is_taken_from_the_patience_with_the_answer() {
         let spent = || {
             let (stream, silent) = tokio::io::duplex(64);
-            (Connection { stream, until: Instant::now() }, silent)
+            (Connection { stream, until: sleep(Duration::ZERO).deadline() }, silent)
         };
-        let soon = || Instant::now() + PATIENCE / 10;
+        let soon = || sleep(PATIENCE / 10).deadline();
         let (connection, _silent) = spent();
         assert_eq!(timeout_at(soon(), connection.ask(b"")).await, Ok(Heard::Silence));
         let (connection, _silent) = spent();

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::super::super::folder::CONFIG;
 use super::super::own_client::OwnClient;
 use super::super::{journal, jwe_key, props};
-use crate::clock::ClockMode;
+use crate::clock::{AuthClock, ClockMode};
 use crate::config::Config;
 use crate::domain::Moment;
 use crate::simulator::{Running, Simulator};
@@ -43,6 +43,8 @@ impl Sandbox {
         let mut config = Config::read(&folder.join(CONFIG)).map_err(|fault| fault.to_string())?;
         (config.api, config.admin, config.clock) = (ANY.into(), ANY.into(), clock);
         (config.seed, config.admin_token) = (Some(SEED), None);
+        // The clock of a case is this one, wherever it stands.
+        config.auth_clock = AuthClock::Sandbox;
         if elsewhere {
             let other = ENVIRONMENTS.into_iter().find(|one| *one != config.environment);
             config.environment = other.unwrap_or_default();
