@@ -206,7 +206,10 @@ fn advanced(advance: Advance) -> String {
     let told = match advance {
         Advance::By(by) => format!("moves on by {}", shown(by)),
         Advance::To(to) => format!("moves on to {to}"),
-        Advance::UntilQuiet => "moves on until nothing is due any more".to_owned(),
+        Advance::UntilQuiet => {
+            let told = "The sandbox clock stays until all is quiet: what is due by now happens";
+            return format!("{told}, what is due later (the next attempt at a notification, say) does not.");
+        }
         Advance::UntilNext => "moves on to the next thing that is due".to_owned(),
         Advance::UntilEvent(event) => format!("moves on until {event} happens by itself"),
     };

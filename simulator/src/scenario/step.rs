@@ -151,7 +151,7 @@ pub(crate) struct Skew {
 pub(crate) enum Advance {
     By(Duration),
     To(Timestamp),
-    /// Until nothing is due any more and no exchange is open.
+    /// Until nothing is due by now and no exchange is open; the clock stays where it is.
     UntilQuiet,
     /// To the next thing that is due.
     UntilNext,

@@ -52,7 +52,8 @@ const KINDS: [(&str, &str, &str); 13] = [
     ),
     (
         "advance",
-        "The sandbox clock moves: by a time, to an instant, or until something. What falls due on the way happens, in order.",
+        "The sandbox clock moves: by a time, to an instant, or until something. What falls due on the way happens, in order. \
+         `until: quiet` lets happen what is due by now, and no time pass.",
         "- advance: 90d\n- advance: {to: 2026-12-24T18:00:00Z}\n- advance: {until: quiet}",
     ),
     (

@@ -69,3 +69,12 @@ fn the_scenario_of_the_readme_is_one() {
     let shown = shown.and_then(|rest| rest.split("```").next()).expect("a scenario in the README");
     assert_eq!(findings(&[("a.yaml", shown)], &[]), [""; 0]);
 }
+
+#[test]
+fn a_wait_for_quiet_is_told_as_one_in_which_no_time_passes() {
+    let text = with_steps("  - advance: {until: quiet}\n  - expect: {calls: {}}\n");
+    let (scenario, ..) = loaded(&[("a.yaml", &text)], &[]);
+    let told = explain(&scenario.expect("a scenario"));
+    assert!(told.contains("1. The sandbox clock stays until all is quiet"), "{told}");
+    assert!(!told.contains("moves on"), "{told}");
+}
