@@ -71,6 +71,16 @@ pub(super) struct Serve {
     /// A file whose content the admin port asks for as a bearer; needed beyond loopback
     #[arg(long, value_name = "FILE")]
     pub(super) admin_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) conduct: Conduct,
+    /// A file that gets the addresses as JSON once both ports listen
+    #[arg(long, value_name = "FILE")]
+    pub(super) ready_file: Option<PathBuf>,
+}
+
+/// How a sandbox behaves, wherever it listens.
+#[derive(Debug, Default, Args)]
+pub(super) struct Conduct {
     /// Where the first gateway's notifications go [default: https://127.0.0.1:8445]
     #[arg(long, value_name = "URL")]
     pub(super) receiver: Option<String>,
@@ -93,9 +103,6 @@ pub(super) struct Serve {
     /// No faults but those that are set over the admin port (the default)
     #[arg(long)]
     pub(super) calm: bool,
-    /// A file that gets the addresses as JSON once both ports listen
-    #[arg(long, value_name = "FILE")]
-    pub(super) ready_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -104,24 +111,8 @@ pub(super) struct Exec {
     /// removed in the end
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Where the first gateway's notifications go [default: https://127.0.0.1:8445]
-    #[arg(long, value_name = "URL")]
-    pub(super) receiver: Option<String>,
-    /// The authority that signed the receiver's certificate (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(super) receiver_ca: Option<PathBuf>,
-    /// Seed of identifiers, DPANs and jitter; without it a new one each time
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(super) seed: Option<u64>,
-    /// Where the time comes from: the system, or a clock that moves only when told and starts now or at TIME (RFC 3339)
-    #[arg(long, value_name = "real|manual|TIME")]
-    pub(super) clock: Option<ClockMode>,
-    /// By which clock assertions are judged: the sandbox's own or the system's [default: system]
-    #[arg(long, value_name = "sandbox|system")]
-    pub(super) auth_clock: Option<AuthClock>,
-    /// A D1 on its bad days, as with `serve`
-    #[arg(long)]
-    pub(super) hostile: bool,
+    #[command(flatten)]
+    pub(super) conduct: Conduct,
     /// The command and its arguments. It finds D1_API, D1_ADMIN, D1_BASE (URLs), D1_GATEWAY and D1_SANDBOX (the folder with
     /// certificates and keys) in its environment
     #[arg(value_name = "COMMAND", last = true, required = true)]

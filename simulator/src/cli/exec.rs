@@ -41,17 +41,7 @@ fn within(args: Exec) -> Result<ExitCode, Failure> {
     let place = Place::of(args.config.as_deref())?;
     // Several may run side by side.
     let free = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let serve = Serve {
-        api: free,
-        admin: free,
-        receiver: args.receiver,
-        receiver_ca: args.receiver_ca,
-        seed: args.seed,
-        clock: args.clock,
-        auth_clock: args.auth_clock,
-        hostile: args.hostile,
-        ..Serve::default()
-    };
+    let serve = Serve { api: free, admin: free, conduct: args.conduct, ..Serve::default() };
     let config = serve::configure(&serve, read_config(&place.config)?)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;

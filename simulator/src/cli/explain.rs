@@ -11,7 +11,7 @@ use super::{journal, print};
 pub(super) fn run(args: &args::Explain) -> Result<(), Failure> {
     let lines = match &args.journal {
         Some(path) => journal::saved(path)?,
-        None => journal::fetched(&args.admin, args.admin_token_file.as_deref())?,
+        None => journal::fetched("--admin", &args.admin, args.admin_token_file.as_deref())?,
     };
     let entries = entries(&lines)?;
     print(explained(&entries, args.id.as_deref()).map_err(Failure::usage)?.trim_end());

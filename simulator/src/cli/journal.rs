@@ -28,9 +28,9 @@ pub(super) fn saved(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The journal of the sandbox whose admin port is at `url`, one entry a line.
-pub(super) fn fetched(url: &str, token_file: Option<&Path>) -> Result<String, Failure> {
-    let hint = || Failure::usage("--admin: expected a URL like http://127.0.0.1:8444");
+/// The journal of the sandbox whose admin port is at `url`, which `option` names, one entry a line.
+pub(super) fn fetched(option: &str, url: &str, token_file: Option<&Path>) -> Result<String, Failure> {
+    let hint = || Failure::usage(format!("{option}: expected a URL like http://127.0.0.1:8444"));
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "http").ok_or_else(hint)?;
     let mut client = Client::builder().tls_certs_only([]).no_proxy().redirect(redirect::Policy::none());
     if let Some(path) = token_file {
@@ -47,7 +47,7 @@ pub(super) fn fetched(url: &str, token_file: Option<&Path>) -> Result<String, Fa
 }
 
 /// Page after page, until there is none.
-async fn read(client: &Client, base: &str) -> Result<String, String> {
+pub(super) async fn read(client: &Client, base: &str) -> Result<String, String> {
     let (mut lines, mut after) = (String::new(), 0);
     loop {
         let answer = client.get(format!("{base}/journal?after={after}")).send().await;

@@ -73,17 +73,17 @@ pub(super) fn failure(error: StartError) -> Failure {
 pub(super) fn configure(args: &Serve, mut config: Config) -> Result<Config, Failure> {
     config.api = args.api.unwrap_or(config.api);
     config.admin = args.admin.unwrap_or(config.admin);
-    config.seed = args.seed.or(config.seed);
-    config.clock = args.clock.unwrap_or(config.clock);
-    config.auth_clock = args.auth_clock.unwrap_or(config.auth_clock);
-    config.hostile = args.hostile;
+    config.seed = args.conduct.seed.or(config.seed);
+    config.clock = args.conduct.clock.unwrap_or(config.clock);
+    config.auth_clock = args.conduct.auth_clock.unwrap_or(config.auth_clock);
+    config.hostile = args.conduct.hostile;
     if let Some(path) = &args.admin_token_file {
         config.admin_token = Some(admin_port::token(path)?);
     }
-    let authority = args.receiver_ca.as_deref();
+    let authority = args.conduct.receiver_ca.as_deref();
     let authority = authority.map(|path| read_text("--receiver-ca", path).map(|text| text.to_string()));
     let authority = authority.transpose()?;
-    match &args.receiver {
+    match &args.conduct.receiver {
         Some(url) => config.set_receiver(url, authority).map_err(Failure::usage)?,
         None if authority.is_some() => {
             let url = config.receiver_url().unwrap_or_else(|| "https://127.0.0.1:8445".into());

@@ -11,8 +11,9 @@ use rustls::ClientConfig;
 use serde_json::json;
 
 use super::super::super::folder::CONFIG;
+use super::super::super::journal;
 use super::super::own_client::OwnClient;
-use super::super::{journal, jwe_key, props};
+use super::super::{jwe_key, props};
 use crate::clock::{AuthClock, ClockMode};
 use crate::config::Config;
 use crate::domain::Moment;
