@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::super::super::exit::Failure;
 use super::super::super::say;
-use super::ground::{Attached, Ground, Papermill, With};
+use super::ground::{Attached, Ground, With};
 use super::miss::{Broken, Miss};
+use super::papers::Papermill;
 use super::player::Player;
 use super::transcript::Line;
 use crate::clock::Stopwatch;

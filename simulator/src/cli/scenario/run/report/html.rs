@@ -95,6 +95,6 @@ mod tests {
         };
         let page = html(&played);
         assert!(!page.contains("<script"), "{page}");
-        assert_eq!(page.matches("&lt;script&gt;").count(), 5);
+        assert_eq!(page.matches("&lt;script&gt;").count(), 6);
     }
 }
