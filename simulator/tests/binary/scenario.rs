@@ -45,7 +45,7 @@ fn a_faulty_file_is_told_with_its_place_and_exit_code_64() {
 fn the_library_is_listed_and_explained_and_the_schema_is_printed() {
     let folder = empty_folder();
     let (out, _) = ends(folder.path(), &["scenario", "list"], 0);
-    assert_eq!(out.lines().count(), 17, "{out}");
+    assert_eq!(out.lines().count(), 18, "{out}");
     assert!(out.contains("lost-answer "), "{out}");
     let (out, _) = ends(folder.path(), &["scenario", "explain", "rate-limit", "--set", "payments=20"], 0);
     assert!(out.contains("\n22. Expected: "), "{out}");

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{Serving, empty_folder, ends, made};
 
+/// What a fault by chance strikes is drawn by its name, and a recording gives other names: the day happens otherwise.
+const BY_CHANCE: &str = "hostile-day";
+
 /// Scenarios of the library of which less is played than happened, and why.
 const LESS: [(&str, &str); 2] = [
     ("certificate-about-to-expire", "needs a sandbox of its own: the day breaks off at the first step"),
@@ -58,7 +61,8 @@ fn every_day_of_the_library_happens_again_as_it_was_recorded() {
     for entry in fs::read_dir(library()).expect("the library") {
         let day = entry.expect("an entry").path();
         let name = day.file_stem().expect("a name").to_string_lossy().into_owned();
-        if name.starts_with('_') || day.extension().is_none_or(|ending| ending != "yaml") {
+        if name.starts_with('_') || name == BY_CHANCE || day.extension().is_none_or(|ending| ending != "yaml")
+        {
             continue;
         }
         let less = LESS.iter().find(|(less, _)| *less == name);
