@@ -26,10 +26,11 @@ check 'a receiver that takes what comes last for the newest is found' found
 again() {
     local line one other
     line=$(sed -n 's/^to see it again: d1sim //p' "$work/found.err")
+    holds 'the line that is printed' "$line" 'scenario run' || return 1
     # shellcheck disable=SC2086 # words of a command
-    one=$("$D1SIM" $line 2>/dev/null)
+    one=$(timeout 60 "$D1SIM" $line 2>/dev/null)
     # shellcheck disable=SC2086
-    other=$("$D1SIM" $line 2>/dev/null)
+    other=$(timeout 60 "$D1SIM" $line 2>/dev/null)
     holds 'the transcript' "$one" '     NO  ' && same 'the transcript of a second run' "$one" "$other"
 }
 check 'and the line that is printed plays the same day, byte for byte' again
