@@ -1,4 +1,4 @@
-//! This client as `d1sim contract run --exec target/release/examples/shim` wants it: see contracts/shims/PROTOCOL.md.
+//! This client as `d1sim contract run --exec target/debug/examples/shim` wants it: see contracts/shims/PROTOCOL.md.
 
 mod calls;
 

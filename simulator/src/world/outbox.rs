@@ -122,19 +122,7 @@ impl Outbox {
         now: Moment,
         struck: Option<(u64, Notice)>,
     ) {
-        let job = Job {
-            epoch: self.epoch_of(&gateway),
-            gateway,
-            merchant,
-            token,
-            update: Arc::new(update),
-            attempt: 1,
-            taken_at: now,
-            body: None,
-            forged: None,
-            lane: 0,
-            not_before: now,
-        };
+        let job = self.job((gateway, merchant, token), update, now);
         let before = self.take_aside(token);
         match struck {
             Some((_, Notice::Drop)) => {}
@@ -169,7 +157,18 @@ impl Outbox {
         (forged, now): (Forgery, Moment),
     ) {
         let lane = self.new_lane();
-        let job = Job {
+        let job = self.job((gateway, merchant, token), update, now);
+        self.enqueue(Job { forged: Some(forged), lane, ..job }, now);
+    }
+
+    /// A notification in its token's own queue, due at once.
+    fn job(
+        &self,
+        (gateway, merchant, token): (GatewayId, MerchantId, TokenId),
+        update: Update,
+        now: Moment,
+    ) -> Job {
+        Job {
             epoch: self.epoch_of(&gateway),
             gateway,
             merchant,
@@ -178,11 +177,10 @@ impl Outbox {
             attempt: 1,
             taken_at: now,
             body: None,
-            forged: Some(forged),
-            lane,
+            forged: None,
+            lane: 0,
             not_before: now,
-        };
-        self.enqueue(job, now);
+        }
     }
 
     /// Lets go what the fault with this number holds.
