@@ -10,6 +10,7 @@ mod fault;
 mod form;
 mod read;
 mod standing;
+mod strike;
 
 pub(crate) use fault::{Act, Answer, AnswerBody, Notice, RetryAfter};
 pub(crate) use form::{BadCertificate, FaultForm, HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
@@ -28,7 +29,7 @@ use crate::clock::rfc3339;
 use crate::domain::{Moment, Pan};
 use crate::journal::{self, Fact, Journal};
 use ends::Stalled;
-use fault::{Effect, Fault};
+use fault::Effect;
 use read::wrong;
 use standing::Standing;
 
@@ -219,76 +220,6 @@ impl Faults {
         self.lock().standing.iter().map(view).collect()
     }
 
-    /// What befalls a call, in order. Nothing comes after an answer, or a reset before anything is done.
-    pub(crate) fn strike_call(&self, call: &Call<'_>, now: Moment) -> Vec<Struck<Act>> {
-        let wanted = if call.card.is_some() { CARDS } else { CALLS };
-        if !self.is_armed(wanted) {
-            return Vec::new();
-        }
-        let stream = format!("{} {}", call.operation, call.path);
-        let mut struck = Vec::new();
-        for one in &mut self.lock().standing {
-            let fault = Arc::clone(&one.fault);
-            let Effect::Call(effect) = &fault.effect else { continue };
-            if !fault.matches_call(call) {
-                continue;
-            }
-            let Some(strike) = one.meet(self.chance, &stream, now) else { continue };
-            let Some(act) = one.act(effect, strike, (self.chance, &stream, now)) else { continue };
-            one.applied = one.applied.saturating_add(1);
-            let fact = journal::Fault {
-                operation: Some(call.operation),
-                gateway: Some(call.gateway),
-                ..journal::Fault::new(&fault.name, "struck", fault.effect.name())
-            };
-            self.note(now, call.correlation, fact);
-            let ends = act.ends_it();
-            struck.push(Struck { name: Arc::clone(&fault.name), number: one.number, act });
-            if ends {
-                break;
-            }
-        }
-        struck
-    }
-
-    /// What befalls a connection: the first fault that strikes.
-    pub(crate) fn strike_connection(&self, now: Moment) -> Option<Struck<HandshakeFault>> {
-        if !self.is_armed(CONNECTIONS) {
-            return None;
-        }
-        self.lock().standing.iter_mut().find_map(|one| {
-            let Effect::Connection(act) = one.fault.effect else { return None };
-            one.meet(self.chance, "connections", now)?;
-            one.applied = one.applied.saturating_add(1);
-            let name = Arc::clone(&one.fault.name);
-            self.note(now, None, journal::Fault::new(&name, "struck", one.fault.effect.name()));
-            Some(Struck { name, number: one.number, act })
-        })
-    }
-
-    /// What befalls a notification that is being queued: the first fault that strikes.
-    pub(crate) fn strike_notification(&self, queued: &Queued<'_>, now: Moment) -> Option<Struck<Notice>> {
-        if !self.is_armed(NOTIFICATIONS) {
-            return None;
-        }
-        self.lock().standing.iter_mut().find_map(|one| {
-            let Effect::Notification(act) = one.fault.effect else { return None };
-            if !one.fault.matches(queued.gateway, Some(queued.merchant), Some(queued.token)) {
-                return None;
-            }
-            one.meet(self.chance, queued.token, now)?;
-            one.applied = one.applied.saturating_add(1);
-            let name = Arc::clone(&one.fault.name);
-            let fact = journal::Fault {
-                gateway: Some(queued.gateway),
-                token_id: Some(queued.token),
-                ..journal::Fault::new(&name, "struck", one.fault.effect.name())
-            };
-            self.note(now, None, fact);
-            Some(Struck { name, number: one.number, act })
-        })
-    }
-
     /// All that a sandbox without faults pays.
     fn is_armed(&self, wanted: u8) -> bool {
         self.armed.load(Ordering::Relaxed) & wanted != 0
@@ -318,27 +249,6 @@ impl Faults {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Fault {
-    fn matches_call(&self, call: &Call<'_>) -> bool {
-        let (merchant, token) = (behind(call.path, "merchants"), behind(call.path, "tokens"));
-        self.operations.contains(&call.operation)
-            && self.card.as_ref() == call.card
-            && self.matches(call.gateway, merchant, token)
-    }
-
-    fn matches(&self, gateway: &str, merchant: Option<&str>, token: Option<&str>) -> bool {
-        let fits = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
-        };
-        fits(&self.gateway, Some(gateway)) && fits(&self.merchant, merchant) && fits(&self.token, token)
-    }
-}
-
-/// The part of a path that follows the part with this name.
-fn behind<'a>(path: &'a str, name: &str) -> Option<&'a str> {
-    path.split('/').skip_while(|part| *part != name).nth(1)
 }
 
 impl fmt::Debug for Faults {

@@ -1,17 +1,15 @@
 //! Reading a tree into types: what is missing, unknown, or of another kind is told, and reading goes on.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod names;
+mod time;
 
-use jiff::Timestamp;
+pub(crate) use names::{Named, is_name};
+pub(super) use names::{name, named};
+pub(crate) use time::{MAX_TIME, shown};
+pub(super) use time::{instant, time};
 
 use super::finding::{Findings, Place, nearest};
 use super::node::{Key, Node, Value};
-
-/// The longest name of a thing.
-pub(super) const MAX_NAME: usize = 64;
-/// The longest time that the language knows: 20 years.
-pub(crate) const MAX_TIME: Duration = Duration::from_secs(7_300 * 86_400);
 
 /// An object whose members are taken one by one; what is left at the end is unknown.
 pub(super) struct Members<'n> {
@@ -160,43 +158,6 @@ pub(super) fn text(node: &Node, what: &str, max: usize, findings: &mut Findings)
     None
 }
 
-/// Whether a text can be the name of a thing: `a-z`, `0-9`, `-`, beginning with a letter or digit.
-pub(crate) fn is_name(text: &str) -> bool {
-    let good = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
-    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(good) && !text.starts_with('-')
-}
-
-/// The name of a thing of the scenario.
-pub(super) fn name(node: &Node, findings: &mut Findings) -> Option<Named> {
-    match &node.value {
-        Value::Text(text) if is_name(text) => {
-            return Some(Named { name: text.clone(), place: node.place.clone() });
-        }
-        Value::Text(text) => {
-            let letters = text.to_lowercase();
-            let letters = letters.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-            let proposal: String = letters.take(MAX_NAME).collect();
-            let proposal = proposal.trim_matches('-');
-            let hint = if is_name(proposal) { format!("; `{proposal}` would do") } else { String::new() };
-            let reason = format!(
-                "expected a name of small letters, digits and hyphens, found {}{hint}",
-                node.value.kind()
-            );
-            tell(node, reason, findings);
-        }
-        Value::Whole(_) => wrong(node, "a name in quotes", findings),
-        _ => wrong(node, "a name", findings),
-    }
-    None
-}
-
-/// A name, where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named {
-    pub(crate) name: String,
-    pub(crate) place: Place,
-}
-
 pub(super) fn whole(node: &Node, what: &str, least: i64, most: i64, findings: &mut Findings) -> Option<u32> {
     match node.value {
         Value::Whole(number) if (least..=most).contains(&number) => u32::try_from(number).ok(),
@@ -245,171 +206,26 @@ pub(super) fn word<T: Copy>(
     None
 }
 
-/// Reads `90d`, `2h30m`, `500ms`: days (of 24 hours), hours, minutes, seconds, milliseconds, in this order, each at most once.
-pub(super) fn parse_time(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] =
-        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-    let (mut rest, mut next, mut millis) = (text, 0, 0_u64);
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let letters = rest[digits..].bytes().take_while(u8::is_ascii_lowercase).count();
-        let unit = &rest[digits..digits + letters];
-        let at = UNITS.iter().position(|(name, _)| *name == unit).filter(|at| *at >= next)?;
-        if !(1..=9).contains(&digits) {
-            return None;
-        }
-        let number: u64 = rest[..digits].parse().ok()?;
-        millis = millis.checked_add(number.checked_mul(UNITS[at].1)?)?;
-        next = at + 1;
-        rest = &rest[digits + letters..];
-    }
-    (next > 0).then(|| Duration::from_millis(millis))
-}
-
-/// A time from `least` to `most`.
-pub(super) fn time(
+/// Digits, which are text. They are never told: it may be a real card.
+pub(super) fn digits(
     node: &Node,
     what: &str,
-    least: Duration,
-    most: Duration,
+    least: usize,
+    most: usize,
     findings: &mut Findings,
-) -> Option<Duration> {
-    let read = match &node.value {
-        Value::Text(text) => parse_time(text),
-        Value::Whole(number) if *number >= 0 => {
-            tell(
-                node,
-                format!("expected {what} with a unit, e.g. `{number}s`, found the number {number}"),
-                findings,
-            );
-            return None;
+) -> Option<String> {
+    let found = match &node.value {
+        Value::Text(text)
+            if text.bytes().all(|b| b.is_ascii_digit()) && (least..=most).contains(&text.len()) =>
+        {
+            return Some(text.clone());
         }
-        _ => None,
+        Value::Unknown => return None,
+        Value::Text(_) => "other text",
+        Value::Whole(_) => "a number without quotes",
+        _ => "something else",
     };
-    let Some(time) = read else {
-        let negative = match &node.value {
-            Value::Text(text) => text.starts_with('-'),
-            Value::Whole(_) => true,
-            _ => false,
-        };
-        let told = if negative { " that is not negative" } else { "" };
-        wrong(node, &format!("{what}: a time{told}, e.g. 90d, 2h, 500ms"), findings);
-        return None;
-    };
-    if time < least || time > most {
-        let reason =
-            format!("expected {what} from {} to {}, found {}", shown(least), shown(most), node.value.kind());
-        findings.sense(&node.place, reason);
-        return None;
-    }
-    Some(time)
-}
-
-/// A time as the language writes it.
-pub(crate) fn shown(time: Duration) -> String {
-    let millis = time.as_millis();
-    let mut text = String::new();
-    let parts = [
-        (millis / 86_400_000, "d"),
-        (millis / 3_600_000 % 24, "h"),
-        (millis / 60_000 % 60, "m"),
-        (millis / 1000 % 60, "s"),
-        (millis % 1000, "ms"),
-    ];
-    for (number, unit) in parts.into_iter().filter(|(number, _)| *number > 0) {
-        text.push_str(&format!("{number}{unit}"));
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
-}
-
-/// An instant: RFC 3339 in UTC.
-pub(super) fn instant(node: &Node, what: &str, findings: &mut Findings) -> Option<Timestamp> {
-    let expected = format!("{what}: an instant in UTC, e.g. 2026-04-22T10:00:00Z");
-    let Value::Text(text) = &node.value else {
-        wrong(node, &expected, findings);
-        return None;
-    };
-    let form = |at: usize, byte: u8| match at {
-        4 | 7 => byte == b'-',
-        10 => byte == b'T',
-        13 | 16 => byte == b':',
-        19 => byte == b'Z',
-        _ => byte.is_ascii_digit(),
-    };
-    if text.len() != 20 || !text.bytes().enumerate().all(|(at, byte)| form(at, byte)) {
-        wrong(node, &expected, findings);
-        return None;
-    }
-    let read = text.parse().ok().filter(|_| ("2000".."2100").contains(&&text[..4]));
-    if read.is_none() {
-        findings.sense(&node.place, format!("expected {what}: a day between 2000 and 2099, found `{text}`"));
-    }
-    read
-}
-
-/// Things by their names.
-pub(super) fn named<'n>(
-    node: &'n Node,
-    what: &'static str,
-    findings: &mut Findings,
-) -> BTreeMap<&'n str, (&'n Key, &'n Node)> {
-    let Value::Members(members) = &node.value else {
-        wrong(node, what, findings);
-        return BTreeMap::new();
-    };
-    let mut all = BTreeMap::new();
-    for (key, value) in members {
-        if is_name(&key.name) {
-            all.insert(key.name.as_str(), (key, value));
-        } else {
-            let reason =
-                format!("{what}: expected a name of small letters, digits and hyphens, found `{}`", key.name);
-            findings.form(&key.place, reason);
-        }
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_units_in_order() {
-        for (text, millis) in [
-            ("90d", Some(7_776_000_000)),
-            ("2h30m", Some(9_000_000)),
-            ("1s500ms", Some(1500)),
-            ("0s", Some(0)),
-            ("", None),
-            ("10", None),
-            ("-5s", None),
-            ("5 s", None),
-            ("5m2h", None),
-            ("1s1s", None),
-            ("9999999999s", None),
-            ("5é", None),
-        ] {
-            assert_eq!(parse_time(text), millis.map(Duration::from_millis), "{text}");
-            if let Some(time) = parse_time(text) {
-                assert_eq!(shown(time), text);
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_short_and_plain() {
-        for (text, good) in [
-            ("a", true),
-            ("a-1", true),
-            ("1", true),
-            ("", false),
-            ("-a", false),
-            ("A", false),
-            ("a b", false),
-        ] {
-            assert_eq!(is_name(text), good, "{text}");
-        }
-        assert!(is_name(&"a".repeat(64)) && !is_name(&"a".repeat(65)));
-    }
+    let count = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+    tell(node, format!("expected {what}: {count} digits in quotes, found {found}"), findings);
+    None
 }

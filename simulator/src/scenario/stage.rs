@@ -1,19 +1,19 @@
 //! The stage: what there is before the first step.
 
+mod draft;
+
+pub(super) use draft::Draft;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::finding::{Findings, Place};
-use super::members::{self, MAX_TIME, Members, Named};
+use super::finding::Findings;
+use super::members::{self, Members, Named};
 use super::node::{Key, Node, Value};
 
-/// The clock stands here before the first step, unless the stage says otherwise.
-const FIRST_MOMENT: &str = "2026-04-22T10:00:00Z";
 /// The name of the gateway that there is without any named.
 pub(super) const ONLY_GATEWAY: &str = "gateway";
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_hours(1);
 
 /// What there is before the first step, with every default filled in.
 #[derive(Debug, Clone)]
@@ -135,144 +135,8 @@ pub(crate) struct Token {
     pub(crate) card: Named,
 }
 
-/// The stages of several files, put together; names that stand in two of them are told.
-#[derive(Debug, Default)]
-pub(super) struct Draft {
-    seed: Option<u32>,
-    clock: Option<Timestamp>,
-    caller: Option<Caller>,
-    auth_clock: Option<AuthClock>,
-    retry: Option<Retry>,
-    hostile: Option<bool>,
-    silence: Option<Duration>,
-    gateways: Vec<Gateway>,
-    merchants: Vec<Merchant>,
-    cards: Vec<Card>,
-    tokens: Vec<Token>,
-}
-
-const CALLERS: [(&str, Caller); 2] = [("own", Caller::Own), ("outside", Caller::Outside)];
-const AUTH_CLOCKS: [(&str, AuthClock); 2] = [("sandbox", AuthClock::Sandbox), ("system", AuthClock::System)];
-
-impl Draft {
-    /// Adds what a file says; what a later file says of a single value counts.
-    pub(super) fn add(&mut self, node: &Node, findings: &mut Findings) {
-        let Some(mut m) = Members::of(node, "the stage", findings) else { return };
-        let seed =
-            m.take("seed").and_then(|node| members::whole(node, "`seed`", 0, i64::from(u32::MAX), findings));
-        self.seed = seed.or(self.seed);
-        let clock = m.take("clock").and_then(|node| members::instant(node, "`clock`", findings));
-        self.clock = clock.or(self.clock);
-        let caller = m.take("caller").and_then(|node| members::word(node, "caller", &CALLERS, findings));
-        self.caller = caller.or(self.caller);
-        let auth = m.take("authClock").and_then(|node| members::word(node, "clock", &AUTH_CLOCKS, findings));
-        self.auth_clock = auth.or(self.auth_clock);
-        let hostile = m.take("hostile").and_then(|node| members::truth(node, "`hostile`", findings));
-        self.hostile = hostile.or(self.hostile);
-        let silence = m.take("silence").and_then(|node| {
-            members::time(node, "`silence`", Duration::from_millis(1), SECOND * 60, findings)
-        });
-        self.silence = silence.or(self.silence);
-        if let Some(node) = m.take("retry") {
-            self.retry = retry(node, findings).or(self.retry.take());
-        }
-        if let Some(node) = m.take("gateways") {
-            add(&mut self.gateways, node, "gateways", gateway, |gateway| &gateway.name, findings);
-        }
-        if let Some(node) = m.take("merchants") {
-            add(&mut self.merchants, node, "merchants", merchant, |merchant| &merchant.name, findings);
-        }
-        if let Some(node) = m.take("cards") {
-            add(&mut self.cards, node, "cards", card, |card| &card.name, findings);
-        }
-        if let Some(node) = m.take("tokens") {
-            add(&mut self.tokens, node, "tokens", token, |token| &token.name, findings);
-        }
-        m.done(findings);
-    }
-
-    pub(super) fn finish(mut self, main: &Place, findings: &mut Findings) -> Stage {
-        let caller = self.caller.unwrap_or(Caller::Own);
-        if self.gateways.is_empty() {
-            let name = Named { name: ONLY_GATEWAY.to_owned(), place: main.clone() };
-            self.gateways.push(Gateway { name, receiver: Receiver::Own });
-        }
-        let only = (self.gateways.len() == 1).then(|| self.gateways[0].name.name.clone());
-        for merchant in self.merchants.iter_mut().filter(|merchant| merchant.gateway.is_none()) {
-            let place = merchant.name.place.clone();
-            match &only {
-                Some(only) => merchant.gateway = Some(Named { name: only.clone(), place }),
-                None => {
-                    findings.sense(&place, "expected a member `gateway`, since there are several; add it")
-                }
-            }
-        }
-        let by_caller = if caller == Caller::Own { AuthClock::Sandbox } else { AuthClock::System };
-        Stage {
-            seed: self.seed,
-            clock: self.clock.unwrap_or_else(|| FIRST_MOMENT.parse().unwrap_or(Timestamp::UNIX_EPOCH)),
-            caller,
-            auth_clock: self.auth_clock.unwrap_or(by_caller),
-            retry: self.retry.unwrap_or_default(),
-            hostile: self.hostile.unwrap_or(false),
-            silence: self.silence.unwrap_or(Duration::from_millis(200)),
-            gateways: self.gateways,
-            merchants: self.merchants,
-            cards: self.cards,
-            tokens: self.tokens,
-        }
-    }
-}
-
-impl Default for Retry {
-    /// C24.
-    fn default() -> Self {
-        Self { first_delay: SECOND, factor: 2, max_delay: SECOND * 300, attempts: 8, timeout: SECOND * 10 }
-    }
-}
-
-fn add<T>(
-    all: &mut Vec<T>,
-    node: &Node,
-    what: &'static str,
-    read: impl Fn(&Key, &Node, &mut Findings) -> Option<T>,
-    name_of: impl Fn(&T) -> &Named,
-    findings: &mut Findings,
-) {
-    for (name, (key, node)) in members::named(node, what, findings) {
-        if let Some(first) = all.iter().map(&name_of).find(|first| first.name == name) {
-            let reason =
-                format!("`{name}` stands in {} already; give one of the two another name", first.place);
-            findings.sense(&key.place, reason);
-        } else {
-            all.extend(read(key, node, findings));
-        }
-    }
-}
-
 fn named(key: &Key) -> Named {
     Named { name: key.name.clone(), place: key.place.clone() }
-}
-
-fn retry(node: &Node, findings: &mut Findings) -> Option<Retry> {
-    let mut m = Members::of(node, "`retry`", findings)?;
-    let usual = Retry::default();
-    let mut time = |name, most, findings: &mut Findings| {
-        m.take(name).and_then(|node| members::time(node, name, Duration::from_millis(1), most, findings))
-    };
-    let first_delay = time("firstDelay", HOUR, findings);
-    let max_delay = time("maxDelay", MAX_TIME, findings);
-    let timeout = time("timeout", HOUR, findings);
-    let factor = m.take("factor").and_then(|node| members::whole(node, "`factor`", 1, 100, findings));
-    let attempts = m.take("attempts").and_then(|node| members::whole(node, "`attempts`", 1, 100, findings));
-    m.done(findings);
-    Some(Retry {
-        first_delay: first_delay.unwrap_or(usual.first_delay),
-        factor: factor.unwrap_or(usual.factor),
-        max_delay: max_delay.unwrap_or(usual.max_delay),
-        attempts: attempts.unwrap_or(usual.attempts),
-        timeout: timeout.unwrap_or(usual.timeout),
-    })
 }
 
 fn gateway(key: &Key, node: &Node, findings: &mut Findings) -> Option<Gateway> {
@@ -333,38 +197,14 @@ fn merchant(key: &Key, node: &Node, findings: &mut Findings) -> Option<Merchant>
 fn card(key: &Key, node: &Node, findings: &mut Findings) -> Option<Card> {
     let card = if matches!(node.value, Value::Members(_)) {
         let mut m = Members::of(node, "a card", findings)?;
-        let pan = m.need("pan", findings).and_then(|node| digits(node, "`pan`", 12, 19, findings));
-        let exp = m.need("exp", findings).and_then(|node| digits(node, "`exp`", 4, 4, findings));
+        let pan = m.need("pan", findings).and_then(|node| members::digits(node, "`pan`", 12, 19, findings));
+        let exp = m.need("exp", findings).and_then(|node| members::digits(node, "`exp`", 4, 4, findings));
         m.done(findings);
         CardGiven::Number { pan: pan?, exp: exp? }
     } else {
         CardGiven::Test(members::name(node, findings)?)
     };
     Some(Card { name: named(key), card })
-}
-
-/// Digits, which are text. They are never told: it may be a real card.
-pub(super) fn digits(
-    node: &Node,
-    what: &str,
-    least: usize,
-    most: usize,
-    findings: &mut Findings,
-) -> Option<String> {
-    let found = match &node.value {
-        Value::Text(text)
-            if text.bytes().all(|b| b.is_ascii_digit()) && (least..=most).contains(&text.len()) =>
-        {
-            return Some(text.clone());
-        }
-        Value::Unknown => return None,
-        Value::Text(_) => "other text",
-        Value::Whole(_) => "a number without quotes",
-        _ => "something else",
-    };
-    let count = if least == most { format!("{least}") } else { format!("{least} to {most}") };
-    members::tell(node, format!("expected {what}: {count} digits in quotes, found {found}"), findings);
-    None
 }
 
 fn token(key: &Key, node: &Node, findings: &mut Findings) -> Option<Token> {
