@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::domain::{Moment, Month, Now};
+use crate::domain::{GatewayId, Moment, Month, Now};
 use traffic::Traffic;
 
 /// The end of the sandbox's time, 2100-01-01T00:00:00Z: `MMYY` names no later month.
@@ -149,15 +149,21 @@ impl Clock {
 
     /// The earliest moment to come that an exchange waits for.
     pub(crate) fn next_wait(&self) -> Option<Moment> {
-        self.manual.as_ref()?.traffic.next_after(self.now().at)
+        self.next_wait_of(&[])
     }
 
-    /// Returns once an exchange waits for a moment to come; never on the real clock.
-    pub(crate) async fn somebody_waits(&self) {
+    /// The same among the exchanges of these gateways, or of all if none is named.
+    pub(crate) fn next_wait_of(&self, whose: &[GatewayId]) -> Option<Moment> {
+        self.manual.as_ref()?.traffic.next_after(self.now().at, whose)
+    }
+
+    /// Returns once an exchange of these gateways, or of any if none is named, waits for a moment to come; never on the
+    /// real clock.
+    pub(crate) async fn one_waits_of(&self, whose: &[GatewayId]) {
         let Some(mut traffic) = self.traffic() else { return std::future::pending().await };
         loop {
             traffic.mark_unchanged();
-            if self.next_wait().is_some() {
+            if self.next_wait_of(whose).is_some() {
                 return;
             }
             if traffic.changed().await.is_err() {
@@ -169,6 +175,13 @@ impl Clock {
     /// Lets the first exchange go on whose moment has come.
     pub(crate) fn let_go(&self) -> Option<(Moment, Waiter)> {
         self.manual.as_ref()?.traffic.let_go(self.now().at)
+    }
+
+    /// Lets the exchanges of a gateway go on that wait, whatever the clock shows.
+    pub(crate) fn let_go_of(&self, gateway: &GatewayId) {
+        if let Some(manual) = &self.manual {
+            manual.traffic.let_go_of(gateway);
+        }
     }
 }
 
@@ -266,7 +279,7 @@ mod tests {
         assert_eq!(clock.busy(0), 3);
         let somebody = tokio::spawn({
             let clock = clock.clone();
-            async move { clock.somebody_waits().await }
+            async move { clock.one_waits_of(&[]).await }
         });
         tokio::task::yield_now().await;
         assert!(!somebody.is_finished());
@@ -284,6 +297,27 @@ mod tests {
         assert_eq!((clock.let_go(), clock.busy(0)), (None, 3));
         drop(open);
         assert_eq!(clock.busy(0), 0);
+    }
+
+    #[tokio::test]
+    async fn exchanges_of_a_gateway_are_told_by_themselves_and_go_on_with_it() {
+        let clock = Clock::new(ClockMode::Manual { start_ms: 0 });
+        let [one, other] = ["MGW_000001", "MGW_000002"].map(|id| GatewayId::parse(id).expect("an id"));
+        let wait = |gateway: &GatewayId, ms| {
+            let (clock, who) =
+                (clock.clone(), Waiter { gateway: Some(gateway.clone()), ..Waiter::default() });
+            tokio::spawn(async move { clock.sleep_until(Moment::from_ms(ms), who).await })
+        };
+        let (first, second) = (wait(&one, 5), wait(&other, 7));
+        clock.one_waits_of(std::slice::from_ref(&other)).await;
+        let next = |whose: &[&GatewayId]| {
+            let whose: Vec<GatewayId> = whose.iter().copied().cloned().collect();
+            clock.next_wait_of(&whose).map(Moment::as_ms)
+        };
+        assert_eq!((next(&[]), next(&[&one, &other]), next(&[&other])), (Some(5), Some(5), Some(7)));
+        clock.let_go_of(&one);
+        first.await.expect("let go");
+        assert_eq!((next(&[&one]), next(&[]), second.is_finished()), (None, Some(7), false));
     }
 
     #[test]

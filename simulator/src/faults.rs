@@ -36,7 +36,7 @@ use standing::Standing;
 /// The faults of `--hostile`.
 const HOSTILE: &str = include_str!("faults/hostile.yaml");
 /// Faults that are set at once.
-const MOST: usize = 64;
+const MOST: usize = 256;
 
 /// The faults of the hostile profile.
 pub(crate) fn hostile_profile() -> Result<Vec<FaultForm>, FaultError> {
@@ -200,7 +200,7 @@ impl Faults {
     /// Lifts the faults that name this gateway. What they hold is for who calls this to drop.
     pub(crate) fn lift_of(&self, gateway: &str, now: Moment) {
         let mut state = self.lock();
-        let of = |one: &Standing| one.fault.gateway.as_deref() == Some(gateway);
+        let of = |one: &Standing| one.fault.gateways.iter().any(|id| id == gateway);
         let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.standing).into_iter().partition(of);
         state.standing = kept;
         for gone in &gone {

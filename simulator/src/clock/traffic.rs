@@ -104,10 +104,23 @@ impl Traffic {
         let _ = gone.await;
     }
 
-    /// The earliest moment after `now` that somebody waits for.
-    pub(super) fn next_after(&self, now: Moment) -> Option<Moment> {
+    /// The earliest moment after `now` that somebody of these gateways waits for, or anybody if none is named.
+    pub(super) fn next_after(&self, now: Moment, whose: &[GatewayId]) -> Option<Moment> {
         let later = (now.after(Duration::from_millis(1)), 0);
-        self.lock().waiting.range(later..).next().map(|((at, _), _)| *at)
+        let of_them =
+            |who: &Waiter| whose.is_empty() || who.gateway.as_ref().is_some_and(|id| whose.contains(id));
+        self.lock().waiting.range(later..).find(|(_, (who, _))| of_them(who)).map(|((at, _), _)| *at)
+    }
+
+    /// Lets all go who wait and are of this gateway.
+    pub(super) fn let_go_of(&self, gateway: &GatewayId) {
+        self.change(|state| {
+            let of_it = |_: &(Moment, u64), (who, _): &mut (Waiter, _)| who.gateway.as_ref() == Some(gateway);
+            for (_, (_, let_go)) in state.waiting.extract_if(.., of_it) {
+                // Whoever has given up meanwhile is not there to be let go.
+                let _ = let_go.send(());
+            }
+        });
     }
 
     /// Lets the first go who waited for `now` or earlier. From here on it is busy.

@@ -18,7 +18,8 @@ pub(super) struct Fault {
     pub(super) name: Arc<str>,
     /// Of calls alone.
     pub(super) operations: Vec<&'static str>,
-    pub(super) gateway: Option<String>,
+    /// Any of these; all without one.
+    pub(super) gateways: Vec<String>,
     pub(super) merchant: Option<String>,
     pub(super) token: Option<String>,
     pub(super) card: Option<Pan>,

@@ -11,6 +11,8 @@ pub(crate) struct FaultForm {
     /// Operation ids, `notifications`, `connections`, or the groups `calls`, `reads`, `repeatable`, `creates`.
     pub(crate) on: Option<Vec<String>>,
     pub(crate) gateway: Option<String>,
+    /// Any of these.
+    pub(crate) gateways: Option<Vec<String>>,
     pub(crate) merchant: Option<String>,
     pub(crate) token: Option<String>,
     /// The name of a test card.

@@ -25,6 +25,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 /// Members added to one answer, and copies of one notification.
 const MOST_MORE: u32 = 10;
+/// The most gateways that one fault names.
+const MOST_GATEWAYS: usize = 64;
 
 /// What stands for others whose names are not known yet.
 const ANY_GATEWAY: &str = "MGW_000001";
@@ -91,7 +93,7 @@ pub(super) fn read(form: &FaultForm, fresh: &str, known: &Known) -> Result<Fault
     Ok(Fault {
         name,
         operations,
-        gateway: form.gateway.clone(),
+        gateways: form.gateway.iter().chain(form.gateways.iter().flatten()).cloned().collect(),
         merchant: form.merchant.clone(),
         token: form.token.clone(),
         card,
@@ -147,15 +149,30 @@ fn operations(on: Option<&[String]>, effect: &Effect) -> Result<Vec<&'static str
 
 /// Selectors that can match something.
 fn whose(form: &FaultForm, effect: &Effect) -> Result<(), FaultError> {
-    let named = [("gateway", &form.gateway), ("merchant", &form.merchant), ("token", &form.token)];
+    let named = [
+        ("gateway", form.gateway.is_some()),
+        ("gateways", form.gateways.is_some()),
+        ("merchant", form.merchant.is_some()),
+        ("token", form.token.is_some()),
+    ];
     if matches!(effect, Effect::Connection(_))
-        && let Some((member, _)) = named.into_iter().find(|(_, value)| value.is_some())
+        && let Some((member, _)) = named.into_iter().find(|(_, is_named)| *is_named)
     {
         return Err(wrong(member, "none with handshake: nobody has said who they are by then"));
     }
     let fits = |value: &Option<String>, good: fn(&str) -> bool| value.as_deref().is_none_or(good);
     if !fits(&form.gateway, |text| GatewayId::parse(text).is_some()) {
         return Err(wrong("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"));
+    }
+    if let Some(gateways) = &form.gateways {
+        if form.gateway.is_some() {
+            return Err(wrong("gateways", "none beside gateway: one of the two"));
+        }
+        let good = gateways.iter().all(|text| GatewayId::parse(text).is_some());
+        if !good || gateways.is_empty() || gateways.len() > MOST_GATEWAYS {
+            let expected = format!("1 to {MOST_GATEWAYS} of 10 characters of A-Z, a-z, 0-9, _ and -");
+            return Err(wrong("gateways", expected));
+        }
     }
     if !fits(&form.merchant, |text| MerchantId::parse(text).is_some()) {
         return Err(wrong("merchant", "11 digits"));

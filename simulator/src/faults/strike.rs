@@ -92,7 +92,9 @@ impl Fault {
         let fits = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
         };
-        fits(&self.gateway, Some(gateway)) && fits(&self.merchant, merchant) && fits(&self.token, token)
+        (self.gateways.is_empty() || self.gateways.iter().any(|id| id == gateway))
+            && fits(&self.merchant, merchant)
+            && fits(&self.token, token)
     }
 }
 

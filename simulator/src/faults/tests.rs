@@ -85,6 +85,8 @@ fn selectors_take_gateway_merchant_and_token_from_certificate_and_path() {
     for (selector, strikes) in [
         (json!({"gateway": "MGW_000001"}), true),
         (json!({"gateway": "MGW_000002"}), false),
+        (json!({"gateways": ["MGW_000002", "MGW_000001"]}), true),
+        (json!({"gateways": ["MGW_000002", "MGW_000003"]}), false),
         (json!({"merchant": "10610027312"}), true),
         (json!({"merchant": "10610027313"}), false),
         (json!({"token": token}), true),
@@ -202,9 +204,9 @@ fn what_strikes_nothing_any_more_makes_room_and_nothing_else_does() {
     }
     let form = FaultForm { goaway: Some(true), ..FaultForm::default() };
     let full = faults.set(&form, NOW).expect_err("full").to_string();
-    assert!(full.contains("at most 64 faults"), "{full}");
+    assert!(full.contains("at most 256 faults"), "{full}");
     faults.strike_call(&call("createToken", TOKENS), NOW);
-    assert_eq!(&*faults.set(&form, NOW).expect("room"), "fault-65");
+    assert_eq!(&*faults.set(&form, NOW).expect("room"), "fault-257");
     assert!(faults.lift("hold", NOW).is_some_and(|lifted| lifted.holds.is_some()), "what holds stays");
 }
 
@@ -253,6 +255,13 @@ fn every_refusal_names_the_member() {
         (json!({"handshake": {"certificate": "expired"}}), "handshake: expected ca/server-ca.pem"),
         (json!({"goaway": true, "name": "a b"}), "name: expected 1 to 64"),
         (json!({"goaway": true, "gateway": "x"}), "gateway: expected 10 characters"),
+        (json!({"goaway": true, "gateways": []}), "gateways: expected 1 to 64"),
+        (json!({"goaway": true, "gateways": ["x"]}), "gateways: expected 1 to 64"),
+        (
+            json!({"goaway": true, "gateway": "MGW_000001", "gateways": ["MGW_000001"]}),
+            "gateways: expected none beside",
+        ),
+        (json!({"handshake": "close", "gateways": ["MGW_000001"]}), "gateways: expected none with"),
         (json!({"goaway": true, "merchant": "x"}), "merchant: expected 11 digits"),
         (json!({"goaway": true, "token": "x"}), "token: expected a tokenId"),
         (json!({"goaway": true, "card": "approve"}), "card: expected none, or `on: [createToken]`"),

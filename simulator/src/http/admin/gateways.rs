@@ -42,7 +42,7 @@ pub(super) async fn delete(
     let gateway = GatewayId::parse(&gateway).ok_or(Refused::Unknown)?;
     let deletion = tokio::spawn(async move {
         admin.onboarding.remove(&gateway).await?;
-        admin.app.forget_bearers(&gateway);
+        admin.app.forget(&gateway);
         Ok::<_, Refused>(())
     });
     deletion.await.map_err(|_| Problem::internal())??;
@@ -52,13 +52,15 @@ pub(super) async fn delete(
 impl App {
     /// Forgets all of one gateway that it had from the sandbox.
     pub(super) fn reset(&self, gateway: &GatewayId) {
-        self.forget_bearers(gateway);
+        self.forget(gateway);
         self.world.reset_gateway(gateway, self.clock.now().at);
     }
 
-    fn forget_bearers(&self, gateway: &GatewayId) {
+    /// Its bearers, and that it waits for the clock.
+    fn forget(&self, gateway: &GatewayId) {
         self.tokens.forget(gateway);
         self.seen.forget(gateway);
+        self.clock.let_go_of(gateway);
     }
 }
 

@@ -9,8 +9,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::Admin;
 use super::handlers::{LONGEST_WAIT, Steer, bad_parameter};
+use super::{Admin, gateways};
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::config::parse_duration;
 use crate::domain::{GatewayId, IssuerEvent, TokenId};
@@ -21,6 +21,8 @@ use crate::world::{Halt, NAMES, Wanted, Way};
 
 /// The longest step of the clock: ten years.
 const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// So many gateways are named by one question.
+const MOST_GATEWAYS: usize = 64;
 /// The longest silence that is waited for, in real time.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
@@ -105,31 +107,36 @@ fn event_name(name: &str) -> Result<&str, DecodeError> {
     Err(DecodeError::invalid("until.event", &format!("one of {}", known.join(", ")), "another text"))
 }
 
-/// What the clock shows, and until when an exchange waits for it; waits for one that does, if there is none.
+/// What the clock shows, and until when an exchange waits for it, of certain gateways alone if some are named; waits for
+/// one that does, if there is none.
 pub(super) async fn clock(
     State(admin): State<Arc<Admin>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let query = query.as_deref().filter(|query| !query.is_empty());
-    let wait = match query.map(|query| query.strip_prefix("wait_ms=").and_then(|text| text.parse().ok())) {
-        None => 0,
-        Some(Some(wait)) if wait <= LONGEST_WAIT => wait,
-        Some(_) => {
-            return Err(bad_parameter("wait_ms: expected a whole number up to 60000, and nothing else"));
+    let (mut wait, mut whose) = (0, Vec::new());
+    for pair in query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("gateway", id)) if whose.len() < MOST_GATEWAYS => whose.push(gateways::in_query(id)?),
+            Some(("gateway", _)) => return Err(bad_parameter("gateway: expected at most 64 of them")),
+            Some(("wait_ms", text)) => {
+                let read = text.parse().ok().filter(|wait| *wait <= LONGEST_WAIT);
+                wait = read.ok_or(bad_parameter("wait_ms: expected a whole number up to 60000"))?;
+            }
+            _ => return Err(bad_parameter("query: expected only wait_ms and gateway")),
         }
-    };
+    }
     let clock = &admin.app.clock;
-    if wait > 0 && clock.next_wait().is_none() {
+    if wait > 0 && clock.next_wait_of(&whose).is_none() {
         let busy = |_| Problem::unavailable("too many readers wait; try again");
         let _place = admin.readers.try_acquire().map_err(busy)?;
         let mut stop = admin.stop.clone();
         // Nobody who waits within the time is an answer too.
         tokio::select! {
-            _ = timeout(Duration::from_millis(wait), clock.somebody_waits()) => {}
+            _ = timeout(Duration::from_millis(wait), clock.one_waits_of(&whose)) => {}
             () = stop.told() => {}
         }
     }
-    let body = json!({"now": rfc3339(clock.now().at), "heldUntil": clock.next_wait().map(rfc3339)});
+    let body = json!({"now": rfc3339(clock.now().at), "heldUntil": clock.next_wait_of(&whose).map(rfc3339)});
     Ok(answer(StatusCode::OK, &body))
 }
 
@@ -142,7 +149,7 @@ pub(super) async fn advance(
         let (app, mut stop) = (&admin.app, admin.stop.clone());
         let passing = async {
             let mut turn = app.world.turn().await;
-            admin.lease.check(advance.lease.as_deref())?;
+            admin.lease.check(advance.lease.as_deref(), advance.way != Way::Quiet)?;
             let passed = app.world.advance(&mut turn, &app.clock, advance.way, advance.silence).await;
             passed.map_err(Problem::from)
         };

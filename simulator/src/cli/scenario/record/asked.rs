@@ -242,6 +242,8 @@ impl<'e> Story<'e> {
             let named = match member.as_str() {
                 "gateway" if id == self.gateway => continue,
                 "gateway" => return Err("it is for another gateway".to_owned()),
+                "gateways" if value.as_array().is_some_and(|ids| *ids == [self.gateway]) => continue,
+                "gateways" => return Err("it is for other gateways too".to_owned()),
                 "merchant" => {
                     Yaml::text(self.merchants.get(id).ok_or("nothing played here has made its merchant")?)
                 }
