@@ -8,7 +8,7 @@ use super::members::{self, Members};
 use super::node::{self, Key, Node, Value};
 use super::parameters::{Parameters, is_parameter};
 use super::stage::{Draft, Stage};
-use super::step::{STEPS, Step, action};
+use super::step::{Action, STEPS, Step, action};
 
 /// The version of the language.
 const VERSION: i64 = 1;
@@ -37,6 +37,13 @@ pub(crate) struct Scenario {
     pub(crate) stage: Stage,
     /// In order; never empty.
     pub(crate) steps: Vec<Step>,
+}
+
+impl Scenario {
+    /// Whether D1 has to judge the dates of certificates by the sandbox's clock.
+    pub(crate) fn ages_certificates(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Certificate(_)))
+    }
 }
 
 /// What came of the reading.
