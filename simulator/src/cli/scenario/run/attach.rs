@@ -38,7 +38,9 @@ impl Ground {
             return Err(to.refused(hint));
         }
         let mut stay = to.take_part(&mut admin, scenario, alone).await?;
-        let state = admin.get("state").await.map_err(harness)?;
+        // Of one gateway alone: the rest of the answer is not wanted.
+        let first = info["gateways"][0].as_str().map(|id| format!("?gateway={id}")).unwrap_or_default();
+        let state = admin.get(&format!("state{first}")).await.map_err(harness)?;
         let now = state["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or(scenario.stage.clock);
         let began = state["journal"].as_u64().unwrap_or_default();
         let parts = parts(to, (&admin, &mut stay), &info, &scenario.stage, now).await?;
@@ -112,7 +114,9 @@ async fn parts(
     let mut parts = Vec::new();
     if !stage.any_outside() {
         for gateway in &stage.gateways {
-            parts.push(made(to, (admin, &mut *stay), (gateway, stage), now).await?);
+            // As those of one configuration, which a scenario of its own sandbox has, they share their cards.
+            let cards_of = parts.first().map(|part: &Part| part.id.clone());
+            parts.push(made(to, (admin, &mut *stay), (gateway, stage), cards_of, now).await?);
         }
         return Ok(parts);
     }
@@ -134,6 +138,7 @@ async fn made(
     to: &Attached,
     (admin, stay): (&Admin, &mut Stay),
     (gateway, stage): (&scenario::Gateway, &Stage),
+    cards_of: Option<String>,
     now: Timestamp,
 ) -> Result<Part, Failure> {
     let outer = listen(FREE).await?;
@@ -146,7 +151,10 @@ async fn made(
         "attempts": retry.attempts,
         "timeout": millis(retry.timeout),
     });
-    let order = json!({"receiver": {"url": url_of(&outer)?.as_str(), "retry": retry}});
+    let mut order = json!({"receiver": {"url": url_of(&outer)?.as_str(), "retry": retry}});
+    if let Some(other) = cards_of {
+        order["cardsOf"] = other.into();
+    }
     let answer = stay.make(admin, ("gateways", "gateway"), order).await.map_err(harness)?;
     let Some(id) = answer.body["gateway"].as_str().filter(|_| answer.status == 201) else {
         return Err(harness(Broken(format!("--attach {}: no gateway is made: {}", to.url, answer.told()))));
