@@ -89,6 +89,8 @@ pub(crate) enum Refused {
     Stops,
     #[error("gateway: no such gateway")]
     Unknown,
+    #[error("cardsOf: expected a gateway that POST /gateways made, and that is there")]
+    NoCards,
     #[error("gateway: it is one of sandbox.yaml; only those that POST /gateways made can be deleted")]
     Configured,
     #[error(
@@ -139,7 +141,7 @@ impl Onboarding {
             let named = given.is_some();
             let reserved = desk::reserve(&self.desk, given, |id| self.folder.has(id))?;
             match self.write(reserved.id(), order.key, Arc::clone(&authority)).await {
-                Ok(folder) => return self.register(&reserved, folder, to),
+                Ok(folder) => return self.register(&reserved, folder, to, order.cards_of.as_ref()),
                 // Another process of the same folder was faster; the next number may be free.
                 Err(Refused::Folder(InitError::Exists { .. } | InitError::Busy { .. })) if !named => {}
                 Err(Refused::Folder(InitError::Exists { path })) => return Err(Refused::Left(path)),
@@ -184,6 +186,7 @@ impl Onboarding {
         reserved: &desk::Reserved,
         folder: GatewayFolder,
         to: Option<(ReceiverConfig, Schedule)>,
+        cards_of: Option<&GatewayId>,
     ) -> Result<Listed, Refused> {
         let (id, around) = (reserved.id(), &self.around);
         let keys = gateway_keys(folder.path())?;
@@ -199,7 +202,10 @@ impl Onboarding {
         if desk.closed {
             return Err(Refused::Stops);
         }
-        around.world.admit(id, notifier.is_some(), around.clock.now().at);
+        if cards_of.is_some_and(|other| !desk.has_made(other)) {
+            return Err(Refused::NoCards);
+        }
+        around.world.admit(id, cards_of, notifier.is_some(), around.clock.now().at);
         around.gateways.add(id.clone(), keys);
         let telling = notifier.map(|notifier| Telling::start(notifier, around.stop.clone()));
         let member = Member { id: id.clone(), receiver: url, folder: Some(folder), telling };

@@ -30,7 +30,7 @@ pub(crate) use hostile::Fault;
 pub(crate) use load::{MAX_STEPS, Scenario, is_part, load};
 pub(crate) use members::{Named, is_name, shown};
 pub(crate) use scalar::Scalar;
-pub(crate) use stage::{AuthClock, Caller, Card, CardGiven, Receiver, ReceiverAt, Stage};
+pub(crate) use stage::{AuthClock, Caller, Card, CardGiven, Gateway, Receiver, ReceiverAt, Stage};
 pub(crate) use step::{
     Action, Advance, Call, Certificate, Forge, ForgeAnswer, Gives, Issuer, ReceiverMode, ReceiverStep,
     Request, Skew, Step, Target,

@@ -23,7 +23,7 @@ pub(crate) use passage::{Halt, Way};
 pub(crate) use payments::{Payment, TransactionKind};
 pub(crate) use state::{Merchant, PresentedCard};
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
@@ -71,8 +71,7 @@ pub(crate) struct World {
     /// Of this process alone: fingerprints mean nothing elsewhere.
     fingerprints: hmac::Key,
     journal: Arc<Journal>,
-    /// The gateways that share no cards.
-    apart: RwLock<HashSet<GatewayId>>,
+    apart: RwLock<gateways::Apart>,
     moved: watch::Sender<()>,
     /// Held by whoever moves the manual clock.
     advancing: tokio::sync::Mutex<()>,
@@ -231,12 +230,12 @@ impl World {
     }
 
     /// What a card is known by. The gateways of the configuration share their cards, as the real ones do; the
-    /// cards of every other gateway are its own, so that what befalls one concerns nobody else.
+    /// cards of every other gateway are its own, or its circle's, so that what befalls one concerns nobody else.
     fn fingerprint(&self, gateway: &GatewayId, pan: &Pan) -> Fingerprint {
         let mut card = hmac::Context::with_key(&self.fingerprints);
         card.update(pan.digits().as_bytes());
-        if self.apart.read().unwrap_or_else(PoisonError::into_inner).contains(gateway) {
-            card.update(gateway.as_str().as_bytes());
+        if let Some(circle) = self.apart.read().unwrap_or_else(PoisonError::into_inner).circle_of(gateway) {
+            card.update(&circle.to_be_bytes());
         }
         let tag = card.sign();
         let mut bytes = [0_u8; 32];

@@ -16,7 +16,7 @@ use crate::domain::{GatewayId, MerchantId, Pan, TokenId};
 use answer::answer;
 
 /// The longest name.
-const LONGEST_NAME: usize = 64;
+const LONGEST_NAME: usize = 80;
 /// The longest a call or a notification may be kept waiting.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest a fault lasts by itself.
@@ -106,7 +106,7 @@ pub(super) fn read(form: &FaultForm, fresh: &str, known: &Known) -> Result<Fault
 fn name(text: &str) -> Result<Arc<str>, FaultError> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let fits = (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(good);
-    fits.then(|| text.into()).ok_or_else(|| wrong("name", "1 to 64 of A-Z, a-z, 0-9, _ and -"))
+    fits.then(|| text.into()).ok_or_else(|| wrong("name", "1 to 80 of A-Z, a-z, 0-9, _ and -"))
 }
 
 /// The operations that `on` names; none for what is no call.

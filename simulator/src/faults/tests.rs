@@ -253,7 +253,7 @@ fn every_refusal_names_the_member() {
         (json!({"drop": true, "on": ["createToken"]}), "on: expected [notifications]"),
         (json!({"handshake": "close", "gateway": "MGW_000001"}), "gateway: expected none"),
         (json!({"handshake": {"certificate": "expired"}}), "handshake: expected ca/server-ca.pem"),
-        (json!({"goaway": true, "name": "a b"}), "name: expected 1 to 64"),
+        (json!({"goaway": true, "name": "a b"}), "name: expected 1 to 80"),
         (json!({"goaway": true, "gateway": "x"}), "gateway: expected 10 characters"),
         (json!({"goaway": true, "gateways": []}), "gateways: expected 1 to 64"),
         (json!({"goaway": true, "gateways": ["x"]}), "gateways: expected 1 to 64"),

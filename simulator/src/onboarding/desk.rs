@@ -113,6 +113,11 @@ impl Desk {
         self.members.iter().any(same) || self.reserved.contains(&id.as_str().to_ascii_lowercase())
     }
 
+    /// Whether this one is there and was made at run time.
+    pub(super) fn has_made(&self, id: &GatewayId) -> bool {
+        self.members.iter().any(|member| member.id == *id && member.folder.is_some())
+    }
+
     fn made(&self) -> usize {
         self.members.iter().filter(|member| member.folder.is_some()).count()
     }

@@ -12,6 +12,8 @@ pub(crate) struct Order {
     /// The next free one if there is none.
     pub(crate) id: Option<GatewayId>,
     pub(crate) key: KeyKind,
+    /// Another one that was made, whose cards it shares.
+    pub(crate) cards_of: Option<GatewayId>,
     /// Without one it is not notified.
     pub(crate) receiver: Option<Receiver>,
 }

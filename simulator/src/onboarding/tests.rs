@@ -43,7 +43,8 @@ impl Stage {
 
     async fn add(&self, id: Option<&str>) -> Result<String, Refused> {
         let id = id.map(|id| GatewayId::parse(id).expect("an id"));
-        let listed = self.onboarding.add(Order { id, key: KeyKind::Ec, receiver: None }).await?;
+        let listed =
+            self.onboarding.add(Order { id, key: KeyKind::Ec, cards_of: None, receiver: None }).await?;
         Ok(listed.gateway)
     }
 
@@ -55,7 +56,9 @@ impl Stage {
             retry: Notifications::default(),
         };
         change(&mut receiver);
-        self.onboarding.add(Order { id: None, key: KeyKind::Ec, receiver: Some(receiver) }).await
+        self.onboarding
+            .add(Order { id: None, key: KeyKind::Ec, cards_of: None, receiver: Some(receiver) })
+            .await
     }
 
     fn has(&self, id: &str) -> bool {

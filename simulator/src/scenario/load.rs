@@ -10,7 +10,7 @@ use super::check;
 use super::finding::{Findings, Place};
 use super::parameters::Parameters;
 use super::stage::{Draft, Stage};
-use super::step::Step;
+use super::step::{Action, Step};
 use files::{Head, Loader, Source};
 use unroll::Unrolling;
 
@@ -32,6 +32,13 @@ pub(crate) struct Scenario {
     pub(crate) stage: Stage,
     /// In order; never empty.
     pub(crate) steps: Vec<Step>,
+}
+
+impl Scenario {
+    /// Whether D1 has to judge the dates of certificates by the sandbox's clock.
+    pub(crate) fn ages_certificates(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Certificate(_)))
+    }
 }
 
 /// What came of the reading.

@@ -1,18 +1,42 @@
 //! Gateways that come and go while the world goes on, and those that begin anew by themselves.
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 
 use super::World;
 use crate::domain::{GatewayId, Moment};
 use crate::journal::Fact;
 
+/// The gateways that do not share their cards with all others, by the circle in which they do.
+#[derive(Debug, Default)]
+pub(super) struct Apart {
+    circles: HashMap<GatewayId, u64>,
+    made: u64,
+}
+
+impl Apart {
+    pub(super) fn circle_of(&self, gateway: &GatewayId) -> Option<u64> {
+        self.circles.get(gateway).copied()
+    }
+
+    /// Joins the circle of another one, or a new one. No number comes back, even if a name does.
+    fn join(&mut self, gateway: &GatewayId, other: Option<&GatewayId>) {
+        let circle = other.and_then(|other| self.circle_of(other)).unwrap_or_else(|| {
+            self.made += 1;
+            self.made
+        });
+        self.circles.insert(gateway.clone(), circle);
+    }
+}
+
 impl World {
-    /// A gateway comes, with cards of its own. It is `told` what happens if it has a receiver.
-    pub(crate) fn admit(&self, gateway: &GatewayId, told: bool, now: Moment) {
+    /// A gateway comes, with cards of its own or those of another one that came. It is `told` what happens if it has a
+    /// receiver.
+    pub(crate) fn admit(&self, gateway: &GatewayId, cards_of: Option<&GatewayId>, told: bool, now: Moment) {
         let mut state = self.lock();
         // A request of one of the same name, deleted meanwhile, may have left something.
         state.forget(gateway);
-        self.apart.write().unwrap_or_else(PoisonError::into_inner).insert(gateway.clone());
+        self.apart.write().unwrap_or_else(PoisonError::into_inner).join(gateway, cards_of);
         if told {
             state.outbox.tell(gateway.clone());
         }
@@ -25,7 +49,7 @@ impl World {
         state.forget(gateway);
         state.outbox.part(gateway);
         self.setting.faults.lift_of(gateway.as_str(), now);
-        self.apart.write().unwrap_or_else(PoisonError::into_inner).remove(gateway);
+        self.apart.write().unwrap_or_else(PoisonError::into_inner).circles.remove(gateway);
         self.journal.record(now, Some(gateway.as_str()), None, &Fact::Gateway { outcome: "deleted" });
         self.moved.send_replace(());
     }

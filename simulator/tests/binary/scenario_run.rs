@@ -5,13 +5,13 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Serving, empty_folder, ends, made, pay, text};
+use crate::{empty_folder, ends, made, pay, text};
 
-fn library() -> PathBuf {
+pub(crate) fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/data/scenarios")
 }
 
-fn of_library(name: &str) -> String {
+pub(crate) fn of_library(name: &str) -> String {
     library().join(name).display().to_string()
 }
 
@@ -203,46 +203,6 @@ fn what_cannot_be_played_has_an_exit_code_of_its_own() {
     assert!(run(&["nowhere.yaml"], 71).contains("nowhere.yaml"));
     assert!(run(&[&good, "--junit", "no/such/folder.xml"], 71).contains("no/such/folder.xml"));
     assert!(run(&[&good, "--attach", "http://127.0.0.1:1"], 4).contains("does not answer"));
-}
-
-#[test]
-fn a_sandbox_that_runs_already_is_played_on_with_its_own_receiver_address() {
-    let folder = empty_folder();
-    ends(folder.path(), &["init"], 0);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    let receiver = format!("https://{free}");
-    let serving = Serving::start(
-        folder.path(),
-        &["--clock", "manual", "--auth-clock", "sandbox", "--receiver", &receiver],
-    );
-    let admin = serving.address("admin");
-    let day = of_library("suspended-mid-subscription.yaml");
-    // Twice: what was there before is not counted.
-    for _ in 0..2 {
-        let (out, _) = ends(folder.path(), &["scenario", "run", &day, "--attach", &admin], 0);
-        assert!(out.ends_with("suspended-mid-subscription: as expected\n"), "{out}");
-    }
-    let real = Serving::start(folder.path(), &[]);
-    let (_, said) = ends(folder.path(), &["scenario", "run", &day, "--attach", &real.address("admin")], 64);
-    assert!(said.contains("--clock manual"), "{said}");
-}
-
-#[test]
-fn a_sandbox_that_runs_already_is_hostile_for_as_long_as_the_stage_is() {
-    let folder = made();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    let receiver = format!("https://{free}");
-    let own = ["--clock", "manual", "--auth-clock", "sandbox", "--seed", "7", "--receiver", &receiver];
-    let serving = Serving::start(folder.path(), &own);
-    let played = |name: &str| {
-        let (day, admin) = (of_library(name), serving.address("admin"));
-        let run = ["scenario", "run", &day, "--attach", &admin, "--transcript", "day.txt"];
-        ends(folder.path(), &run, 0);
-        fs::read_to_string(folder.path().join("day.txt")).expect("the transcript")
-    };
-    assert!(played("hostile-day.yaml").contains("[fault hostile-members-MGW_000001"));
-    let calm = played("first-payment.yaml");
-    assert!(!calm.contains("[fault "), "{calm}");
 }
 
 #[tokio::test]

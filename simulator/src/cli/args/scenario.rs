@@ -2,10 +2,12 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::scenario::Flaw;
+use crate::config::parse_duration;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Scenario {
@@ -65,21 +67,25 @@ pub(in crate::cli) struct RunScenarios {
     /// Play only the scenarios whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) filter: Option<String>,
-    /// Play on the sandbox with this admin port, one scenario after the other, and with the gateways that it has; its clock
+    /// Play on the sandbox with this admin port, each scenario in gateways of its own, which are deleted afterwards; its clock
     /// must be manual
-    #[arg(long, value_name = "URL", conflicts_with_all = ["jobs", "seed", "seeds"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "seeds"])]
     pub(in crate::cli) attach: Option<String>,
     /// The file with the bearer that this admin port asks for
     #[arg(long, value_name = "FILE", requires = "attach")]
     pub(in crate::cli) admin_token_file: Option<PathBuf>,
-    /// The folder with the certificates and keys that your system has too; needed where a part of it takes part [default:
-    /// d1-sandbox, or with --attach the one that the sandbox has]
+    /// With --attach: wait so long, in real time, while somebody else has the clock of that sandbox
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, requires = "attach")]
+    pub(in crate::cli) clock_wait: Duration,
+    /// The folder with the certificates and keys that your system has too; needed where a part of it takes part. With
+    /// --attach: where the folder of that sandbox is seen from here [default: d1-sandbox, or with --attach the one that the
+    /// sandbox names]
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) sandbox: Option<PathBuf>,
     /// Notify the receiver at this URL wherever a scenario has ours; those that shut ours down are put aside
     #[arg(long, value_name = "URL", conflicts_with = "attach")]
     pub(in crate::cli) receiver: Option<d1_contracts::ReceiverUrl>,
-    /// So many at once [default: the number of cores]
+    /// So many at once, with --attach at most 32 [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) jobs: Option<u16>,
     /// A program that tells what your receiver knows of a token (contracts/shims/RECEIVER.md), where the scenario names
@@ -109,6 +115,11 @@ pub(in crate::cli) struct ScenarioFiles {
     /// Write everything as JSON, an object a line
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) json: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = "expected a duration of at most 1h, e.g. 90s or 0s";
+    parse_duration(text).filter(|time| *time <= Duration::from_hours(1)).ok_or_else(|| expected.to_owned())
 }
 
 /// The most seeds of one run.

@@ -1,6 +1,8 @@
 //! `d1sim scenario run`: plays scenarios and tells what came of them.
 
 pub(super) mod admin;
+mod attach;
+mod attached;
 mod call;
 mod doings;
 mod expect;
@@ -36,8 +38,9 @@ use super::nothing;
 use super::source::{Source, built_in, sources};
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
+use attached::{Attached, MOST_AT_ONCE};
 pub(in crate::cli) use flaw::Flaw;
-use ground::{Attached, With};
+use ground::With;
 use in_order::in_order;
 use papers::Papermill;
 use played::{On, Played, play};
@@ -52,9 +55,13 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
     let reports = Reports::open(&args.files, scenarios.len() > 1)?;
     let on = on(args, &scenarios)?;
     let cores = available_parallelism().map_or(1, usize::from);
-    // Who moves the clock of a sandbox moves it for everybody, and somebody's system is there once.
-    let alone = args.attach.is_some() || scenarios.iter().any(|scenario| scenario.stage.any_outside());
-    let at_once = if alone { 1 } else { args.jobs.map_or(cores, usize::from) };
+    // Somebody's system is there once. Where all share a sandbox, they take turns there.
+    let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
+    let at_once = match (&on, args.jobs.map_or(cores, usize::from)) {
+        (On::Own(..), _) if outside => 1,
+        (On::Own(..), jobs) => jobs,
+        (On::Attached(_), jobs) => jobs.min(MOST_AT_ONCE),
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
@@ -68,6 +75,9 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
         Ok(())
     };
     let ended = runtime.block_on(unless_interrupted(playing));
+    if let On::Attached(to) = &on {
+        runtime.block_on(to.leave());
+    }
     // What was given up is over before the folder with its papers goes.
     drop(runtime);
     drop(on);
@@ -90,8 +100,8 @@ fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
     let sandbox = args.sandbox.clone();
     let with = With { probe: args.probe.clone(), flaw: args.flaw };
     if let Some(url) = &args.attach {
-        let token_file = args.admin_token_file.clone();
-        return Ok(On::Attached(Arc::new(Attached { url: url.clone(), token_file, sandbox, with })));
+        let port = (url.clone(), args.admin_token_file.clone());
+        return Ok(On::Attached(Arc::new(Attached::new(port, sandbox, with, args.clock_wait))));
     }
     // Who takes part from outside has papers already.
     let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
@@ -155,8 +165,11 @@ fn chosen(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     Ok(all)
 }
 
-/// Puts the receiver of the command line into the place of ours; tells why that cannot be.
+/// Puts the receiver of the command line into the place of ours; tells why the scenario cannot be played.
 fn put_aside(args: &RunScenarios, scenario: &mut Scenario) -> Option<&'static str> {
+    if args.attach.is_some() && scenario.ages_certificates() {
+        return Some("its certificates age, which a sandbox that runs already judges by real time");
+    }
     let url = args.receiver.as_ref()?.to_string();
     if scenario.stage.gateways.len() > 1 {
         return Some("it has several gateways, and --receiver is one");
@@ -207,7 +220,15 @@ fn tasks(
 fn again(args: &RunScenarios, played: &Played) -> String {
     let known = built_in().into_iter().find(|known| known.file == played.file);
     let file = known.map_or(&played.file, |_| &played.name);
-    let mut line = format!("d1sim scenario run {} --seed {}", quoted(file), played.seed);
+    let mut line = format!("d1sim scenario run {}", quoted(file));
+    // What is drawn on a sandbox that runs already hangs on all that was drawn there before.
+    let _ = match &args.attach {
+        Some(url) => write!(line, " --attach {}", quoted(url)),
+        None => write!(line, " --seed {}", played.seed),
+    };
+    if let Some(file) = &args.admin_token_file {
+        let _ = write!(line, " --admin-token-file {}", quoted(&file.display().to_string()));
+    }
     for (name, value) in &args.set {
         // Writing to a String cannot fail.
         let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));

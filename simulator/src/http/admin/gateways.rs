@@ -95,6 +95,7 @@ impl From<Refused> for Problem {
             Refused::NoAuthority(_) => conflict("NO_AUTHORITY"),
             Refused::Folder(InitError::Pki(_)) | Refused::BrokenOff => Self::internal(),
             Refused::Folder(_) => conflict("FOLDER_UNUSABLE"),
+            Refused::NoCards => Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", refused.to_string()),
             Refused::NoName | Refused::Full | Refused::Stops => Self::unavailable(refused.to_string()),
             Refused::Unknown => Self::not_found("gateway: no such gateway"),
             Refused::Value(ConfigError::Value { key, expected, found }) => {
@@ -110,7 +111,7 @@ impl From<Refused> for Problem {
 
 impl Wire for Order {
     const MEMBERS: &'static [(&'static str, bool)] =
-        &[("gateway", false), ("receiver", false), ("key", false)];
+        &[("gateway", false), ("receiver", false), ("key", false), ("cardsOf", false)];
 
     fn read(members: &Members) -> Result<Self, DecodeError> {
         let fault = |member, expected| DecodeError::invalid(member, expected, "another text");
@@ -122,7 +123,10 @@ impl Wire for Order {
             Some("rsa") => KeyKind::Rsa,
             Some(_) => return Err(fault("key", "ec or rsa")),
         };
-        Ok(Self { id, key, receiver })
+        let cards_of = members.optional_text("cardsOf")?;
+        let cards_of =
+            cards_of.map(|id| GatewayId::parse(id).ok_or_else(|| fault("cardsOf", ID))).transpose()?;
+        Ok(Self { id, key, cards_of, receiver })
     }
 }
 
@@ -242,8 +246,9 @@ mod tests {
         for (body, named) in [
             (r#"{"gateway":"MGW_1"}"#, "gateway: expected 10 characters"),
             (r#"{"gateway":7}"#, "gateway: expected a string"),
-            (r#"{"name":"a"}"#, "name: expected only gateway, receiver, key"),
+            (r#"{"name":"a"}"#, "name: expected only gateway, receiver, key, cardsOf"),
             (r#"{"key":"hunter2"}"#, "key: expected ec or rsa"),
+            (r#"{"cardsOf":"x"}"#, "cardsOf: expected 10 characters"),
             (r#"{"receiver":"https://a"}"#, "receiver: expected an object"),
             (r#"{"receiver":{}}"#, "receiver.url: expected a string that is not empty, found none"),
             (

@@ -112,7 +112,7 @@ fn one_that_begins_anew_loses_all_and_the_others_nothing() {
 fn the_cards_of_one_that_came_at_run_time_are_its_own() {
     let stage = Stage::new();
     for n in [3, 4] {
-        stage.world.admit(&gateway(n), true, stage.now().at);
+        stage.world.admit(&gateway(n), None, true, stage.now().at);
     }
     let [(_, ours), (_, theirs), (_, configured)] = [3, 4, 1].map(|n| stage.token(n, APPROVED));
     assert!(stage.happen(3, ours, IssuerEvent::CardReplace));
@@ -123,9 +123,29 @@ fn the_cards_of_one_that_came_at_run_time_are_its_own() {
 }
 
 #[test]
+fn those_that_came_together_share_their_cards_and_a_name_that_comes_back_shares_none() {
+    let stage = Stage::new();
+    let admit = |n, other: Option<u32>| {
+        stage.world.admit(&gateway(n), other.map(gateway).as_ref(), true, stage.now().at);
+    };
+    admit(3, None);
+    admit(4, Some(3));
+    stage.world.part(&gateway(3), stage.now().at);
+    admit(5, Some(4));
+    admit(3, None);
+    let [_, _, (_, alone)] = [4, 5, 3].map(|n| stage.token(n, APPROVED));
+    assert!(stage.happen(3, alone, IssuerEvent::CardReplace));
+    let outbox = |n| stage.state(Some(n))["outbox"].clone();
+    assert_eq!([outbox(3), outbox(4), outbox(5)], [1, 0, 0]);
+    let (_, ours) = stage.token(4, APPROVED);
+    assert!(stage.happen(4, ours, IssuerEvent::CardReplace));
+    assert_eq!([outbox(3), outbox(4), outbox(5)], [1, 2, 1]);
+}
+
+#[test]
 fn one_that_goes_takes_all_with_it_and_is_told_nothing_more() {
     let stage = Stage::new();
-    stage.world.admit(&gateway(3), true, stage.now().at);
+    stage.world.admit(&gateway(3), None, true, stage.now().at);
     let (_, token) = stage.token(3, APPROVED);
     assert!(stage.happen(3, token, IssuerEvent::TokenSuspend));
     stage.world.part(&gateway(3), stage.now().at);
@@ -140,7 +160,7 @@ fn one_that_goes_takes_all_with_it_and_is_told_nothing_more() {
     );
     // What a request that was on its way left behind is gone once there is another of that name, who has no receiver.
     stage.token(3, APPROVED);
-    stage.world.admit(&gateway(3), false, stage.now().at);
+    stage.world.admit(&gateway(3), None, false, stage.now().at);
     assert_eq!(stage.state(Some(3))["gateways"], json!([]));
     let (_, token) = stage.token(3, APPROVED);
     assert!(stage.happen(3, token, IssuerEvent::TokenSuspend));

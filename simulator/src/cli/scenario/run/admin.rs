@@ -1,7 +1,6 @@
 //! The admin port of the sandbox that a scenario is played on: everything that the player does there, a user can do.
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,16 +18,25 @@ const DEADLINE: Duration = Duration::from_secs(150);
 /// The longest answer that is read: a page of the journal has at most 1,000 entries.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// How long the clock stays ours without a word of ours: longer than any step.
-const LEASE: &str = "20m";
-
 /// A caller of an admin port.
+#[derive(Clone)]
 pub(in crate::cli::scenario) struct Admin {
     url: Url,
     http: Client,
     bearer: Option<Zeroizing<String>>,
-    /// What makes the clock ours, where others could move it.
-    lease: OnceLock<String>,
+    /// What is had of the clock, where others could move it.
+    lease: Option<Lease>,
+    /// The gateways whose exchanges are looked at, as a query; all without any.
+    whose: String,
+}
+
+/// The clock as it was taken.
+#[derive(Debug, Clone)]
+struct Lease {
+    id: String,
+    still: bool,
+    /// Time had to pass, and could not.
+    was_in_the_way: bool,
 }
 
 /// Status and body of an answer.
@@ -63,7 +71,23 @@ impl Admin {
             .retry(reqwest::retry::never())
             .timeout(DEADLINE);
         let bearer = token_file.map(admin_port::token).transpose()?;
-        Ok(Self { url, http: http.build().map_err(Failure::internal)?, bearer, lease: OnceLock::new() })
+        let http = http.build().map_err(Failure::internal)?;
+        Ok(Self { url, http, bearer, lease: None, whose: String::new() })
+    }
+
+    /// Shows this lease from here on; a `still` one lets no time pass.
+    pub(super) fn shows(&mut self, id: String, still: bool) {
+        self.lease = Some(Lease { id, still, was_in_the_way: false });
+    }
+
+    /// Looks at the exchanges of these gateways alone from here on.
+    pub(super) fn looks_at<'a>(&mut self, gateways: impl IntoIterator<Item = &'a str>) {
+        self.whose = gateways.into_iter().map(|id| format!("&gateway={id}")).collect();
+    }
+
+    /// Whether time had to pass although others need the clock to stand still.
+    pub(super) fn needs_the_clock(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.was_in_the_way)
     }
 
     async fn text(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Broken> {
@@ -114,49 +138,24 @@ impl Admin {
     }
 
     /// Moves the clock; `way` has one of `by`, `to` and `until`. A refusal is for the caller to judge.
-    pub(super) async fn advance(&self, way: (&str, Value), silence: Duration) -> Result<Answer, Broken> {
+    pub(super) async fn advance(&mut self, way: (&str, Value), silence: Duration) -> Result<Answer, Broken> {
+        if let Some(lease) = self.lease.as_mut().filter(|lease| lease.still && way.1 != "quiet") {
+            lease.was_in_the_way = true;
+            return Err(Broken("time has to pass, and others need the clock to stand still".to_owned()));
+        }
         let mut body = json!({ way.0: way.1 });
         if !silence.is_zero() {
             body["silence"] = Value::from(format!("{}ms", silence.as_millis()));
         }
-        if let Some(lease) = self.lease.get() {
-            body["lease"] = Value::from(lease.as_str());
+        if let Some(lease) = &self.lease {
+            body["lease"] = Value::from(lease.id.as_str());
         }
         self.post("clock/advance", &body).await
     }
 
-    /// Has the clock for itself from here on, or keeps it.
-    pub(super) async fn have_clock(&self, holder: &str) -> Result<(), Broken> {
-        let body = match self.lease.get() {
-            Some(lease) => json!({"lease": lease, "for": LEASE}),
-            None => json!({"holder": holder, "for": LEASE}),
-        };
-        let answer = self.post("clock/lease", &body).await?;
-        match answer.body["lease"].as_str() {
-            Some(lease) => {
-                let _ = self.lease.set(lease.to_owned());
-                Ok(())
-            }
-            None => Err(Broken(format!("the clock cannot be had: {}", answer.told()))),
-        }
-    }
-
-    pub(super) async fn give_clock_back(&self) -> Result<(), Broken> {
-        if let Some(lease) = self.lease.get() {
-            // One that has ended is given back already.
-            let _ = self.delete(&format!("clock/lease/{lease}")).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether the clock is had for itself.
-    pub(super) fn has_clock(&self) -> bool {
-        self.lease.get().is_some()
-    }
-
     /// The moment that an open exchange waits for, once there is one; nothing if there is none within the time.
     pub(super) async fn held(&self, within: Duration) -> Result<Option<Timestamp>, Broken> {
-        let answer = self.get(&format!("clock?wait_ms={}", within.as_millis())).await?;
+        let answer = self.get(&format!("clock?wait_ms={}{}", within.as_millis(), self.whose)).await?;
         Ok(answer.get("heldUntil").and_then(Value::as_str).and_then(|text| text.parse().ok()))
     }
 

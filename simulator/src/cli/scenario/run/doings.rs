@@ -61,11 +61,15 @@ impl Player<'_> {
 
     /// All tokens, as D1 has them.
     pub(super) async fn tokens_of_d1(&self) -> Result<Vec<Value>, Broken> {
-        let state = self.ground.admin.get("state").await?;
         let list = |value: &Value, member: &str| value[member].as_array().cloned().unwrap_or_default();
-        let merchants =
-            list(&state, "gateways").into_iter().flat_map(move |gateway| list(&gateway, "merchants"));
-        Ok(merchants.flat_map(move |merchant| list(&merchant, "tokens")).collect())
+        let mut tokens = Vec::new();
+        for id in self.names.gateways.values() {
+            let state = self.ground.admin.get(&format!("state?gateway={id}")).await?;
+            let merchants =
+                list(&state, "gateways").into_iter().flat_map(|gateway| list(&gateway, "merchants"));
+            tokens.extend(merchants.flat_map(|merchant| list(&merchant, "tokens")));
+        }
+        Ok(tokens)
     }
 
     pub(super) async fn fault(&mut self, step: &Step, fault: &Fault) -> Result<(), Broken> {
@@ -89,14 +93,14 @@ impl Player<'_> {
         if let Some(named) = &fault.card {
             put("card", self.test_card(named))?;
         }
-        let answer = self.ground.admin.post("faults", &Value::Object(body)).await?;
+        let answer = self.ground.set_fault(body).await?;
         self.must(step, &answer, 201, "the fault to be taken");
         self.faults.push(fault.name.name.clone());
         Ok(())
     }
 
     pub(super) async fn lift(&mut self, step: &Step, name: &Named) -> Result<(), Broken> {
-        let answer = self.ground.admin.delete(&format!("faults/{}", name.name)).await?;
+        let answer = self.ground.lift_fault(&name.name).await?;
         self.must(step, &answer, 204, "the fault to be lifted");
         self.faults.retain(|other| *other != name.name);
         Ok(())

@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::super::super::exit::Failure;
-use super::super::super::folder::SandboxFolder;
 use super::flaw::Flaw;
+use super::papers::Files;
 use super::receiver::OwnReceiver;
 
 /// For one attempt, in real time: no answer of the sandbox takes any, unless it is stalled.
@@ -67,18 +67,17 @@ pub(super) struct Papers {
 }
 
 impl Papers {
-    pub(super) fn of(folder: &SandboxFolder, gateway: &str) -> Result<Self, Failure> {
-        let text = |name: &str| folder.text(name).map(|text| text.to_string());
-        let own = |name: &str| text(&folder.gateway_file(gateway, name));
-        let jwk: Value = serde_json::from_str(&own("assertion.jwk")?).map_err(Failure::usage)?;
+    pub(super) fn of(files: &Files) -> Result<Self, Failure> {
+        let text = |name: &str| files.text(name).map(|text| text.to_string());
+        let jwk: Value = serde_json::from_str(&text("assertionJwk")?).map_err(Failure::usage)?;
         Ok(Self {
-            certificate: own("client.pem")?,
-            key: own("client.key")?,
-            server_authority: text("ca/server-ca.pem")?,
-            assertion_key: own("assertion.key")?,
+            certificate: text("certificate")?,
+            key: text("key")?,
+            server_authority: text("serverCa")?,
+            assertion_key: text("assertionKey")?,
             kid: jwk["kid"].as_str().unwrap_or_default().to_owned(),
-            d1_key: text("d1/jwe.jwk")?,
-            own_key: own("jwe.jwk")?,
+            d1_key: text("d1Jwk")?,
+            own_key: text("jweJwk")?,
         })
     }
 

@@ -14,18 +14,14 @@ impl Player<'_> {
             return Ok(());
         }
         let profile = hostile_profile().map_err(|fault| Broken(fault.to_string()))?;
-        for id in self.names.gateways.values() {
-            for fault in &profile {
-                let mut fault = fault.shown();
-                let name = format!("{}-{id}", fault["name"].as_str().unwrap_or_default());
-                fault["name"] = Value::from(name.as_str());
-                fault["gateway"] = Value::from(id.as_str());
-                let answer = self.ground.admin.post("faults", &fault).await?;
-                if answer.status != 201 {
-                    return Err(Broken(format!("the hostile stage cannot be set: {}", answer.told())));
-                }
-                self.faults.push(name);
+        for fault in &profile {
+            let Value::Object(fault) = fault.shown() else { continue };
+            let name = fault.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let answer = self.ground.set_fault(fault).await?;
+            if answer.status != 201 {
+                return Err(Broken(format!("the hostile stage cannot be set: {}", answer.told())));
             }
+            self.faults.push(name);
         }
         Ok(())
     }

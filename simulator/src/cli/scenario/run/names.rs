@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use d1_client::{MerchantId, TokenId};
 
+use super::happened::Entry;
+
 /// A merchant that was made.
 #[derive(Debug, Clone)]
 pub(super) struct MerchantOf {
@@ -44,6 +46,18 @@ impl Names {
 
     pub(super) fn is_token(&self, name: &str, id: Option<&str>) -> bool {
         id.is_some() && self.tokens.get(name).map(|token| token.id.as_str()) == id
+    }
+
+    /// A fault as the scenario calls it: on somebody else's sandbox it has the gateway's id before its name.
+    pub(super) fn fault_called<'n>(&self, name: &'n str) -> &'n str {
+        let own = |id: &String| name.strip_prefix(id.as_str())?.strip_prefix('-');
+        self.gateways.values().find_map(own).unwrap_or(name)
+    }
+
+    /// Whether an entry tells of a fault that has an id of these gateways before its name.
+    pub(super) fn has_fault(&self, entry: &Entry) -> bool {
+        let name = entry.text("name").filter(|_| entry.is("fault"));
+        name.is_some_and(|name| self.fault_called(name) != name)
     }
 
     /// The number of an entry, in brackets; nothing where that is not told.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::super::exit::Failure;
 use super::super::super::say;
-use super::ground::{Attached, Ground, With};
+use super::attached::{Attached, plays_alone};
+use super::ground::{Ground, With};
 use super::miss::{Broken, Miss};
 use super::papers::Papermill;
 use super::player::Player;
@@ -18,6 +19,7 @@ pub(super) struct Played {
     pub(super) name: String,
     pub(super) title: String,
     pub(super) file: String,
+    /// Of all that D1 drew: the scenario's, or that of the sandbox that ran already.
     pub(super) seed: u64,
     pub(super) lines: Vec<Line>,
     pub(super) misses: Vec<Miss>,
@@ -36,30 +38,37 @@ pub(super) enum On {
     Attached(Arc<Attached>),
 }
 
-/// Plays a scenario.
+/// Plays a scenario. Where others play beside it and time has to pass for it, it is played again, from its beginning, once it is
+/// alone.
 pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Played, Failure> {
     let watch = Stopwatch::start();
-    let ground = match on {
+    let alone = plays_alone(scenario);
+    let (played, needs_the_clock) = once(on, scenario, seed, alone).await?;
+    let played = if needs_the_clock { once(on, scenario, seed, true).await?.0 } else { played };
+    Ok(Played { took: watch.elapsed(), ..played })
+}
+
+/// What came of it, and whether it was given up because time had to pass.
+async fn once(on: &On, scenario: &Scenario, seed: u64, alone: bool) -> Result<(Played, bool), Failure> {
+    let watch = Stopwatch::start();
+    let (ground, flaw) = match on {
         On::Own(mill, with) => {
             let ground = Ground::start(mill, scenario, seed, with).await?;
             if scenario.stage.caller == Caller::Outside {
                 say(&format!("{}: D1 answers at {}", scenario.name, ground.api));
             }
-            ground
+            (ground, with.flaw)
         }
-        On::Attached(to) => Ground::attach(to, scenario).await?,
-    };
-    let flaw = match on {
-        On::Own(_, with) => with.flaw,
-        On::Attached(to) => to.with.flaw,
+        On::Attached(to) => (Ground::attach(to, scenario, alone).await?, to.with.flaw),
     };
     let mut player = Player::new(scenario, ground, flaw).map_err(|Broken(why)| Failure::internal(why))?;
     let ended = player.play().await;
     let cleared = player.clear().await;
     let ended = ended.and(cleared);
     let Player { ground, lines, misses, .. } = player;
+    let (seed, needs_the_clock) = (ground.seed, ground.admin.needs_the_clock());
     ground.stop().await;
-    Ok(Played {
+    let played = Played {
         name: scenario.name.clone(),
         title: scenario.title.clone(),
         file: scenario.file.clone(),
@@ -68,7 +77,8 @@ pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Play
         misses,
         broken: ended.err().map(|Broken(why)| why),
         took: watch.elapsed(),
-    })
+    };
+    Ok((played, needs_the_clock))
 }
 
 impl Played {

@@ -100,9 +100,6 @@ impl<'s> Player<'s> {
         }
         for step in &self.scenario.steps {
             self.step = step.number;
-            if self.ground.admin.has_clock() {
-                self.ground.admin.have_clock(&self.scenario.name).await?;
-            }
             self.note(Kind::Step, told(step));
             let waits = match &step.action {
                 Action::Wait(wait) => wait.within(),
@@ -126,9 +123,9 @@ impl<'s> Player<'s> {
     pub(super) async fn clear(&mut self) -> Result<(), Broken> {
         for name in std::mem::take(&mut self.faults) {
             // One that has ended by itself is not there any more.
-            let _ = self.ground.admin.delete(&format!("faults/{name}")).await?;
+            let _ = self.ground.lift_fault(&name).await?;
         }
-        self.ground.admin.give_clock_back().await
+        Ok(())
     }
 
     async fn one(&mut self, step: &'s Step) -> Result<(), Broken> {
@@ -173,8 +170,11 @@ impl<'s> Player<'s> {
             let Some(last) = page.last() else { return Ok(()) };
             self.read = last.n;
             for entry in page {
-                let ours = |id| self.names.gateways.values().any(|known| known == id);
-                if !entry.text("gateway").is_none_or(ours) {
+                let ours = match entry.text("gateway") {
+                    Some(id) => self.names.gateways.values().any(|known| known == id),
+                    None => self.ground.is_alone() || self.names.has_fault(&entry),
+                };
+                if !ours {
                     continue;
                 }
                 while let Some(tick) = self.ticks.pop_front_if(|tick| tick.at <= entry.at) {

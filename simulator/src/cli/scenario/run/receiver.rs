@@ -19,13 +19,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::super::super::exit::Failure;
-use super::super::super::folder::SandboxFolder;
 use super::flaw::{self, Flaw, FlawedStore};
+use super::papers::Files;
 use crate::scenario::ReceiverMode;
+
+/// Some free port of this machine.
+pub(super) const FREE: (&str, u16) = ("127.0.0.1", 0);
 
 /// A receiver of the client package behind a door that can be shut. Dropping it ends it.
 pub(super) struct OwnReceiver {
-    pub(super) url: String,
     store: Arc<MemoryStore>,
     open: watch::Sender<bool>,
     /// The status that it answers instead of its own; 0 for none.
@@ -43,13 +45,13 @@ impl NotificationHandler for Kept {
 }
 
 impl OwnReceiver {
-    /// Starts it at this address; port 0 takes a free one.
+    /// Starts it where somebody listens already.
     pub(super) async fn start(
-        folder: &SandboxFolder,
+        files: &Files,
         gateway: &str,
         own_key: OwnKey,
         clock: Clock,
-        at: (String, u16),
+        outer: TcpListener,
         flaw: Option<Flaw>,
     ) -> Result<Self, Failure> {
         let gateway = GatewayId::new(gateway).map_err(Failure::usage)?;
@@ -70,15 +72,13 @@ impl OwnReceiver {
                     }
                 }
             }));
-        let text = |name: &str| folder.text(name);
-        let (certificate, key) = (text("receiver/server.pem")?, text("receiver/server.key")?);
+        let (certificate, key) = (files.text("receiverCertificate")?, files.text("receiverKey")?);
         let identity =
             TlsIdentity::from_pem(certificate.as_bytes(), key.as_bytes()).map_err(Failure::usage)?;
-        let callers =
-            TrustedRoots::from_pem(text("ca/thales-client-ca.pem")?.as_bytes()).map_err(Failure::usage)?;
-        let (inner, outer) = (listen(("127.0.0.1".to_owned(), 0)).await?, listen(at).await?);
-        let port = |listener: &TcpListener| listener.local_addr().map_err(Failure::resource);
-        let (to, url) = (port(&inner)?, format!("https://{}", port(&outer)?));
+        let callers = TrustedRoots::from_pem(files.text("thalesClientCa")?.as_bytes());
+        let callers = callers.map_err(Failure::usage)?;
+        let inner = listen(FREE).await?;
+        let to = inner.local_addr().map_err(Failure::resource)?;
         let (open, mut serving) = (watch::Sender::new(true), JoinSet::new());
         serving.spawn(async move {
             let limits = ListenerLimits::default();
@@ -97,7 +97,7 @@ impl OwnReceiver {
                 }
             }
         });
-        Ok(Self { url, store, open, instead, _serving: serving })
+        Ok(Self { store, open, instead, _serving: serving })
     }
 
     pub(super) fn set(&self, mode: ReceiverMode) {
@@ -122,8 +122,9 @@ impl OwnReceiver {
     }
 }
 
-async fn listen((host, port): (String, u16)) -> Result<TcpListener, Failure> {
-    let listening = TcpListener::bind((host.as_str(), port)).await;
+/// Listens at this address.
+pub(super) async fn listen((host, port): (&str, u16)) -> Result<TcpListener, Failure> {
+    let listening = TcpListener::bind((host, port)).await;
     listening.map_err(|fault| Failure::resource(format!("{host}:{port}: no port for the receiver: {fault}")))
 }
 

@@ -110,7 +110,7 @@ pub(super) fn line_of(entry: &Entry, step: usize, names: &Names) -> Option<Line>
         "delivery" => (Lane::D1, Lane::Receiver, delivery(entry, names)),
         "gatewayToken" => (Lane::D1, Lane::Receiver, gateway_token(entry)),
         "expiry" => (Lane::D1, Lane::D1, expiry(entry, names)),
-        "fault" => (Lane::D1, Lane::D1, fault(entry)),
+        "fault" => (Lane::D1, Lane::D1, fault(entry, names)),
         "handshake" if entry.line["accepted"] == false => (Lane::Gateway, Lane::D1, handshake(entry)),
         _ => return None,
     };
@@ -137,7 +137,8 @@ fn request(entry: &Entry, names: &Names) -> String {
         let _ = write!(text, " ({check})");
     }
     if let Some(faults) = entry.line["faults"].as_array() {
-        let all: Vec<&str> = faults.iter().filter_map(Value::as_str).collect();
+        let all: Vec<&str> =
+            faults.iter().filter_map(Value::as_str).map(|name| names.fault_called(name)).collect();
         let _ = write!(text, " [fault {}]", all.join(", "));
     }
     text
@@ -203,10 +204,11 @@ fn expiry(entry: &Entry, names: &Names) -> String {
     }
 }
 
-fn fault(entry: &Entry) -> String {
+fn fault(entry: &Entry, names: &Names) -> String {
     let text = |member: &str| entry.text(member).unwrap_or_default().to_owned();
     let operation = entry.text("operation").map(|operation| format!(" {operation}")).unwrap_or_default();
-    format!("the fault {} ({}): {}{operation}", text("name"), text("effect"), text("what"))
+    let (name, effect, what) = (text("name"), text("effect"), text("what"));
+    format!("the fault {} ({effect}): {what}{operation}", names.fault_called(&name))
 }
 
 fn handshake(entry: &Entry) -> String {
