@@ -1,17 +1,26 @@
 //! What came of playing a scenario.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::super::super::exit::Failure;
 use super::super::super::say;
+use super::flaw::Flaw;
 use super::ground::{Attached, Ground, With};
+use super::in_play::InPlay;
 use super::miss::{Broken, Miss};
 use super::papers::Papermill;
 use super::player::Player;
 use super::transcript::Line;
 use crate::clock::Stopwatch;
 use crate::scenario::{Caller, Scenario};
+use crate::stop::Stop;
+
+/// A sandbox of somebody else's is left as it was found within this real time.
+const CLEARING: Duration = Duration::from_secs(10);
 
 /// A scenario that was played.
 pub(super) struct Played {
@@ -36,30 +45,22 @@ pub(super) enum On {
     Attached(Arc<Attached>),
 }
 
+/// What a scenario is stopped by, and where it is watched.
+#[derive(Clone)]
+pub(super) struct Watched {
+    pub(super) stop: Stop,
+    pub(super) in_play: Arc<InPlay>,
+}
+
 /// Plays a scenario.
-pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Played, Failure> {
-    let watch = Stopwatch::start();
-    let ground = match on {
-        On::Own(mill, with) => {
-            let ground = Ground::start(mill, scenario, seed, with).await?;
-            if scenario.stage.caller == Caller::Outside {
-                say(&format!("{}: D1 answers at {}", scenario.name, ground.api));
-            }
-            ground
-        }
-        On::Attached(to) => Ground::attach(to, scenario).await?,
-    };
-    let flaw = match on {
-        On::Own(_, with) => with.flaw,
-        On::Attached(to) => to.with.flaw,
-    };
-    let mut player = Player::new(scenario, ground, flaw).map_err(|Broken(why)| Failure::internal(why))?;
-    let ended = player.play().await;
-    let cleared = player.clear().await;
-    let ended = ended.and(cleared);
-    let Player { ground, lines, misses, .. } = player;
-    ground.stop().await;
-    Ok(Played {
+pub(super) async fn play(
+    on: &On,
+    scenario: &Scenario,
+    seed: u64,
+    mut watched: Watched,
+) -> Result<Played, Failure> {
+    let (watch, seat) = (Stopwatch::start(), watched.in_play.sit(scenario, seed));
+    let over = |lines, misses, ended: Result<(), Broken>| Played {
         name: scenario.name.clone(),
         title: scenario.title.clone(),
         file: scenario.file.clone(),
@@ -68,7 +69,39 @@ pub(super) async fn play(on: &On, scenario: &Scenario, seed: u64) -> Result<Play
         misses,
         broken: ended.err().map(|Broken(why)| why),
         took: watch.elapsed(),
-    })
+    };
+    let mut taking = pin!(take_ground(on, scenario, seed));
+    let taken = tokio::select! {
+        biased;
+        // What it has taken by then it can give back.
+        () = watched.stop.told() => timeout(CLEARING, taking).await.ok().transpose()?,
+        taken = &mut taking => Some(taken?),
+    };
+    let Some((ground, flaw)) = taken else {
+        let why = format!("{}:1:1: interrupted before it began", scenario.file);
+        return Ok(over(Vec::new(), Vec::new(), Err(Broken(why))));
+    };
+    let mut player = Player::new(scenario, ground, flaw).map_err(|Broken(why)| Failure::internal(why))?;
+    let ended = player.play(&mut watched.stop, &seat).await;
+    let late =
+        |_| Err(Broken(format!("what it did to the sandbox is not undone after {} s", CLEARING.as_secs())));
+    let cleared = timeout(CLEARING, player.clear()).await.unwrap_or_else(late);
+    let Player { ground, lines, misses, .. } = player;
+    ground.stop().await;
+    Ok(over(lines, misses, ended.and(cleared)))
+}
+
+async fn take_ground(on: &On, scenario: &Scenario, seed: u64) -> Result<(Ground, Option<Flaw>), Failure> {
+    match on {
+        On::Own(mill, with) => {
+            let ground = Ground::start(mill, scenario, seed, with).await?;
+            if scenario.stage.caller == Caller::Outside {
+                say(&format!("{}: D1 answers at {}", scenario.name, ground.api));
+            }
+            Ok((ground, with.flaw))
+        }
+        On::Attached(to) => Ok((Ground::attach(to, scenario).await?, to.with.flaw)),
+    }
 }
 
 impl Played {
