@@ -18,4 +18,9 @@ impl Stop {
         // An error means that the sandbox was dropped: it is to stop as well.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
+
+    /// Whether it is to stop by now.
+    pub(crate) fn is_told(&self) -> bool {
+        *self.0.borrow()
+    }
 }

@@ -31,8 +31,8 @@ use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
 use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::clock::{Clock, ClockMode};
-pub(super) use progress::unless_interrupted;
-use progress::{Played, Progress};
+pub(super) use progress::broken_off;
+use progress::{Played, Progress, unless_interrupted};
 use reports::{Reports, paint};
 
 /// Cases that are run at once: some of them wait.

@@ -185,8 +185,11 @@ async fn a_receiver_is_checked_before_anything_is_made() {
 async fn its_certificate_is_one_that_this_sandbox_takes_whatever_its_pattern() {
     let pattern = |text: &str| text.replace("TLSMA-{key}/{gateway}/{env}", "{env}.{gateway}-{key}");
     let stage = Stage::with(pattern);
-    let made =
-        stage.onboarding.add(Order { id: None, key: KeyKind::Ec, receiver: None }).await.expect("made");
+    let made = stage
+        .onboarding
+        .add(Order { id: None, key: KeyKind::Ec, receiver: None, cards_of: None })
+        .await
+        .expect("made");
     let paths = made.paths.expect("paths");
     for (name, path) in &paths {
         let path = Path::new(path.as_str().expect("text"));

@@ -36,7 +36,7 @@ fn text(bytes: &[u8]) -> String {
 fn ends(folder: &Path, arguments: &[&str], code: i32) -> (String, String) {
     let output = d1sim(folder, arguments);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "d1sim {arguments:?}: {out}{err}");
+    assert_eq!(output.status.code(), Some(code), "d1sim {arguments:?}\n--- stdout\n{out}\n--- stderr\n{err}");
     (out, err)
 }
 

@@ -1,9 +1,12 @@
 //! `d1sim scenario run`: the library, and what a run says and writes.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{empty_folder, ends, made, pay, text};
 
@@ -80,7 +83,8 @@ fn every_scenario_of_the_library_tells_its_broken_twin() {
     for (name, flaw) in TWINS {
         let file = of_library(&format!("{name}.yaml"));
         let (out, _) = ends(folder.path(), &["scenario", "run", &file, "--flaw", flaw], 1);
-        assert!(out.contains("things were not as expected") || out.contains("1 thing was not as expected"));
+        let told = out.contains("things were not as expected") || out.contains("1 thing was not as expected");
+        assert!(told, "{name}: {out}");
         assert!(!out.contains("broke off"), "{out}");
     }
 }
@@ -205,6 +209,62 @@ fn what_cannot_be_played_has_an_exit_code_of_its_own() {
     assert!(run(&[&good, "--attach", "http://127.0.0.1:1"], 4).contains("does not answer"));
 }
 
+/// A scenario whose first step hangs once somebody connects to its receiver, which never answers.
+fn stuck(folder: &Path) -> TcpListener {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let head = "scenario: 1\nname: b-stuck\ntitle: Something.\nwhy: For a test.\n";
+    let stage = format!(
+        "stage:\n  retry: {{timeout: 1h}}\n  gateways: {{shop: {{receiver: {{url: \"https://{at}\"}}}}}}\n  \
+         merchants: {{books: {{name: Books}}}}\n  cards: {{alice: approve}}\n  tokens: {{subscription: {{merchant: books, card: alice}}}}\n"
+    );
+    let steps = "steps:\n  - issuer: {event: token.suspend, token: subscription}\n  - expect: {tokens: {subscription: SUSPENDED}}\n";
+    fs::write(folder.join("b-stuck.yaml"), format!("{head}{stage}{steps}")).expect("written");
+    silent
+}
+
+#[test]
+fn a_signal_stops_what_is_in_play_and_the_reports_hold_it_as_far_as_it_got() {
+    let folder = made();
+    let silent = stuck(folder.path());
+    scenario(folder.path(), "a-good", "  - call: {getToken: {token: subscription}}\n");
+    scenario(folder.path(), "c-later", "  - call: {getToken: {token: subscription}}\n");
+    for name in [Signal::INT, Signal::TERM] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
+        let files = ["--junit", "j.xml", "--json", "j.ndjson", "--html", "all", "--transcript", "all"];
+        command
+            .current_dir(folder.path())
+            .args(["scenario", "run", ".", "--jobs", "1"])
+            .args(files)
+            .stdin(Stdio::null());
+        let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("d1sim starts");
+        let (_connection, _) = silent.accept().expect("the notification");
+        kill_process(Pid::from_child(&running), name).expect("signalled");
+        let output = running.wait_with_output().expect("an end");
+        let (out, said) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(4), "{out}{said}");
+        let broke_off = "b-stuck: broke off: ./b-stuck.yaml:12:5: step 1: interrupted";
+        assert!(out.contains("a-good: as expected\n") && out.contains(broke_off), "{out}{said}");
+        assert!(said.contains("once more ends at once") && said.contains("broken off by a signal"), "{said}");
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a report");
+        let transcript = read("all/b-stuck.txt");
+        for line in ["createToken `subscription`: 201", "token.suspend `subscription`", broke_off] {
+            assert!(transcript.contains(line), "{line}: {transcript}");
+        }
+        assert!(read("all/b-stuck.html").contains("token.suspend"), "the timeline");
+        let junit = read("j.xml");
+        assert!(junit.contains("errors=\"1\"") && junit.contains("skipped=\"1\""), "{junit}");
+        let last = |name: &str| {
+            let (lines, named) = (read("j.ndjson"), format!("\"{name}\""));
+            let line = lines.lines().rfind(|line| line.contains(&named)).expect("a line").to_owned();
+            serde_json::from_str::<serde_json::Value>(&line).expect("JSON")
+        };
+        assert_eq!(last("b-stuck")["outcome"], "brokenOff");
+        assert_eq!(last("c-later")["outcome"], "notPlayed");
+        fs::remove_dir_all(folder.path().join("all")).expect("removed");
+    }
+}
+
 #[tokio::test]
 async fn somebody_elses_client_is_waited_for_and_what_it_makes_has_a_name() {
     let folder = made();
@@ -227,9 +287,10 @@ async fn somebody_elses_client_is_waited_for_and_what_it_makes_has_a_name() {
     let (assertion, _) = ends(folder.path(), &["jose", "assert"], 0);
     let (sealed, _) = ends(folder.path(), &["jose", "seal", "--card", "approve"], 0);
     pay(folder.path(), &api, assertion.trim(), sealed.trim()).await;
+    stderr.read_to_string(&mut said).expect("text");
     let output = running.wait_with_output().expect("an end");
     let out = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert_eq!(output.status.code(), Some(0), "{out}{said}");
     // What came before it was named stands there by its identifier.
     assert!(out.contains("ok  as expected") && out.contains("theirs: as expected"), "{out}");
 }

@@ -53,7 +53,7 @@ impl<T: Clone> Progress<T> {
 }
 
 /// Does a piece of work, or gives it up when the process is asked to end.
-pub(in crate::cli) async fn unless_interrupted<T>(
+pub(super) async fn unless_interrupted<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
@@ -65,7 +65,8 @@ pub(in crate::cli) async fn unless_interrupted<T>(
     }
 }
 
-fn broken_off() -> Failure {
+/// By a signal.
+pub(in crate::cli) fn broken_off() -> Failure {
     let error = "the run was broken off by a signal; the reports hold what was done until then";
     Failure { exit: Exit::Harness, error: error.into() }
 }

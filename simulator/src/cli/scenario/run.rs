@@ -12,10 +12,12 @@ mod ground;
 pub(super) mod happened;
 mod hostile;
 mod in_order;
+mod in_play;
 pub(super) mod miss;
 mod names;
 mod our_client;
 mod papers;
+mod passing;
 mod played;
 mod player;
 mod receiver;
@@ -23,6 +25,7 @@ mod report;
 mod shown;
 mod transcript;
 mod wait;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -31,21 +34,23 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::super::args::RunScenarios;
-use super::super::contract::unless_interrupted;
 use super::super::exit::{Exit, Failure};
 use super::super::say;
 use super::nothing;
 use super::source::{Source, built_in, sources};
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
+use crate::stop::Stop;
 use attached::{Attached, MOST_AT_ONCE};
 pub(in crate::cli) use flaw::Flaw;
 use ground::With;
 use in_order::in_order;
+use in_play::InPlay;
 use papers::Papermill;
-use played::{On, Played, play};
+use played::{On, Played, Watched, play};
 use report::Reports;
 use shown::Shown;
+use watched::to_the_end;
 
 /// Where `d1sim serve` has its certificates and keys.
 const DEFAULT_FOLDER: &str = "d1-sandbox";
@@ -66,15 +71,27 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
     let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
+    let (stop, stopped) = Stop::pair();
+    let watched = Watched { stop: stopped.clone(), in_play: Arc::new(InPlay::default()) };
+    let beat = shown.beat(&watched.in_play);
     let work = |(scenario, seed): Task| {
-        let on = on.clone();
-        async move { play(&on, &scenario, seed).await }
+        let (on, watched) = (on.clone(), watched.clone());
+        async move { play(&on, &scenario, seed, watched).await }
     };
     let playing = async {
-        in_order(tasks, at_once, work, |played| shown.tell(played)).await;
-        Ok(())
+        let tell = |played: Result<Played, Failure>| {
+            if played.is_err() {
+                // What else is in play is told of as far as it got.
+                stop.send_replace(true);
+            }
+            // Told in order, and all of it, once nothing new begins.
+            shown.tell(played) || stopped.is_told()
+        };
+        in_order(tasks.take_while(|_| !stopped.is_told()), at_once, work, tell)
+            .await
+            .map_err(Failure::internal)
     };
-    let ended = runtime.block_on(unless_interrupted(playing));
+    let ended = runtime.block_on(to_the_end(playing, &stop, || beat.tell()));
     if let On::Attached(to) = &on {
         runtime.block_on(to.leave());
     }

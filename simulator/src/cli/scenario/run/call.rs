@@ -94,8 +94,8 @@ impl Player<'_> {
                     found: vec![told(&Err(error))],
                     look: "the certificates, the keys and the clock of this stage, and the card".to_owned(),
                 };
-                self.note(Kind::Miss, miss.told());
                 self.misses.push(miss);
+                self.note_misses();
                 return Ok(());
             }
         }

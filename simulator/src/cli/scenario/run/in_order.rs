@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// Does the work for each of the tasks, at most `at_once` at a time. `tell` gets what came of them in the order of the
-/// tasks, and says whether to go on; what is under way then is given up.
+/// tasks, and says whether to go on; what is under way then is given up. A piece of work that panics ends all of it.
 pub(super) async fn in_order<T, R, F>(
     tasks: impl IntoIterator<Item = T>,
     at_once: usize,
     work: impl Fn(T) -> F,
     mut tell: impl FnMut(R) -> bool,
-) where
+) -> Result<(), JoinError>
+where
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
@@ -25,14 +26,13 @@ pub(super) async fn in_order<T, R, F>(
             let one = work(task);
             working.spawn(async move { (number, one.await) });
         }
-        let Some(ended) = working.join_next().await else { return };
-        // A task that panics has no result; everything behind it would wait for it in vain.
-        let Ok((number, result)) = ended else { return };
+        let Some(ended) = working.join_next().await else { return Ok(()) };
+        let (number, result) = ended?;
         done.insert(number, result);
         while let Some(result) = done.remove(&next) {
             next += 1;
             if !tell(result) {
-                return;
+                return Ok(());
             }
         }
     }
@@ -56,7 +56,15 @@ mod tests {
             told.push(number);
             number < 7
         })
-        .await;
+        .await
+        .expect("no panic");
         assert_eq!(told, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_not_taken_for_the_end() {
+        let work = |number: u64| async move { assert_ne!(number, 3, "a fault of ours") };
+        let ended = in_order(0..9, 2, work, |()| true).await;
+        assert!(ended.is_err_and(|fault| fault.is_panic()));
     }
 }

@@ -3,29 +3,26 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use d1_client::Clock;
 use d1_fixtures::TestCard;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::admin::Answer;
 use super::flaw::Flaw;
 use super::gateway::Gateway;
 use super::ground::Ground;
 use super::happened::Entry;
+use super::in_play::Seat;
 use super::miss::{Broken, Miss};
 use super::names::Names;
-use super::transcript::{Kind, Lane, Line, line_of};
-use crate::scenario::{Action, Advance, CardGiven, Named, Scenario, Stage, Step, told};
+use super::transcript::{Kind, Lane, Line};
+use crate::scenario::{Action, CardGiven, Named, Scenario, Stage, Step, told};
+use crate::stop::Stop;
 
 /// A step that takes longer than this in real time, waits of its own aside, hangs.
 const STEP: Duration = Duration::from_secs(180);
-/// How long one question for who waits for the clock may take; then it is asked anew.
-const ASK: Duration = Duration::from_secs(10);
-/// A gateway that called nobody for so long has no connection any more, whatever real time shows.
-const IDLE: Duration = Duration::from_mins(15);
+/// Of a scenario that broke off, what happened by then is read within this real time.
+const LAST_LOOK: Duration = Duration::from_secs(3);
 
 /// What the player knows while it plays.
 pub(super) struct Player<'s> {
@@ -50,8 +47,10 @@ pub(super) struct Player<'s> {
     pub(super) silence: Duration,
     pub(super) lines: Vec<Line>,
     /// Moves of the clock that stand in no line yet: what happened before the moment that it shows comes first.
-    ticks: VecDeque<Line>,
+    pub(super) ticks: VecDeque<Line>,
     pub(super) misses: Vec<Miss>,
+    /// So many of them stand in the transcript.
+    noted: usize,
     /// The step that is played, 0 for the stage.
     pub(super) step: usize,
 }
@@ -80,13 +79,32 @@ impl<'s> Player<'s> {
             lines: Vec::new(),
             ticks: VecDeque::new(),
             misses: Vec::new(),
+            noted: 0,
             step: 0,
             ground,
         })
     }
 
-    /// Plays all of it. What does not come as expected is noted, and the play goes on.
-    pub(super) async fn play(&mut self) -> Result<(), Broken> {
+    /// Plays all of it, or up to where it breaks off or is stopped; what happened until then is noted all the same.
+    pub(super) async fn play(&mut self, stop: &mut Stop, seat: &Seat) -> Result<(), Broken> {
+        let ended = tokio::select! {
+            biased;
+            () = stop.told() => Err(Broken("interrupted".to_owned())),
+            ended = self.play_on(seat) => ended,
+        };
+        let Err(Broken(why)) = ended else { return Ok(()) };
+        // Why it broke off may be why there is nothing to read either.
+        let _ = timeout(LAST_LOOK, self.read_journal()).await;
+        self.note_misses();
+        let at = match self.scenario.steps.iter().find(|step| step.number == self.step) {
+            Some(step) => format!("{}: step {}", step.place, step.path),
+            None => format!("{}:1:1: the stage", self.scenario.file),
+        };
+        Err(Broken(format!("{at}: {why}")))
+    }
+
+    /// What does not come as expected is noted, and the play goes on.
+    async fn play_on(&mut self, seat: &Seat) -> Result<(), Broken> {
         if self.scenario.stage.clock > self.now {
             let to = ("to", Value::from(self.scenario.stage.clock.to_string()));
             let answer = self.ground.admin.advance(to, Duration::ZERO).await?;
@@ -100,21 +118,14 @@ impl<'s> Player<'s> {
         }
         for step in &self.scenario.steps {
             self.step = step.number;
+            seat.is_at(step);
             self.note(Kind::Step, told(step));
             let waits = match &step.action {
                 Action::Wait(wait) => wait.within(),
                 _ => Duration::ZERO,
             };
-            let played = timeout(STEP + waits, self.one(step)).await;
-            let late = || {
-                Broken(format!(
-                    "{}: step {} hangs: not over after {} s",
-                    step.place,
-                    step.path,
-                    STEP.as_secs()
-                ))
-            };
-            played.unwrap_or_else(|_| Err(late()))?;
+            let hangs = |_| Broken(format!("it hangs: not over after {} s", (STEP + waits).as_secs()));
+            timeout(STEP + waits, self.one(step)).await.map_err(hangs)??;
         }
         Ok(())
     }
@@ -145,9 +156,7 @@ impl<'s> Player<'s> {
             Action::Note(_) => return Ok(()),
         }
         self.settle().await?;
-        for miss in before..self.misses.len() {
-            self.note(Kind::Miss, self.misses[miss].told());
-        }
+        self.note_misses();
         if matches!(step.action, Action::Expect(_)) {
             if self.misses.len() == before {
                 self.note(Kind::Good, "as expected".to_owned());
@@ -157,129 +166,21 @@ impl<'s> Player<'s> {
         Ok(())
     }
 
-    /// Waits until all is quiet, and reads what happened. The clock stays where it is.
-    pub(super) async fn settle(&mut self) -> Result<(), Broken> {
-        let answer = self.ground.admin.advance(("until", "quiet".into()), Duration::ZERO).await?;
-        self.moved(&answer)?;
-        self.read_journal().await
-    }
-
-    pub(super) async fn read_journal(&mut self) -> Result<(), Broken> {
-        loop {
-            let page = self.ground.admin.journal(self.read, Duration::ZERO).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            self.read = last.n;
-            for entry in page {
-                let ours = match entry.text("gateway") {
-                    Some(id) => self.names.gateways.values().any(|known| known == id),
-                    None => self.ground.is_alone() || self.names.has_fault(&entry),
-                };
-                if !ours {
-                    continue;
-                }
-                while let Some(tick) = self.ticks.pop_front_if(|tick| tick.at <= entry.at) {
-                    self.lines.push(tick);
-                }
-                self.lines.extend(line_of(&entry, self.step, &self.names));
-                self.entries.push(entry);
-            }
-        }
-    }
-
-    /// Lets a piece of work of our client's go on to its end. Whenever that needs time to pass, time passes at once: to
-    /// the end of the client's pause, or to the moment at which the sandbox answers.
-    pub(super) async fn through_time<T: Send + 'static>(
-        &mut self,
-        clock: &Clock,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Broken> {
-        let mut working = JoinSet::new();
-        working.spawn(work);
-        loop {
-            let held = self.ground.admin.held(ASK);
-            let until = tokio::select! {
-                biased;
-                Some(done) = working.join_next() => {
-                    return done.map_err(|fault| Broken(format!("our client: {fault}")));
-                }
-                () = clock.somebody_waits() => None,
-                held = held => match held? {
-                    Some(until) => Some(until),
-                    None => continue,
-                },
-            };
-            let way = match until {
-                Some(until) => {
-                    // Before the answer can be there: what our client reckons from it begins at that moment.
-                    self.it_is(until)?;
-                    ("to", Value::from(until.to_string()))
-                }
-                None => {
-                    let left = clock.until_next_pause_ends().unwrap_or_default();
-                    // Whole milliseconds, and never before the pause has ended.
-                    let left = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-                    ("by", Value::from(format!("{}ms", left.max(1))))
-                }
-            };
-            let answer = self.ground.admin.advance(way, Duration::ZERO).await?;
-            self.moved(&answer)?;
-        }
-    }
-
-    /// Takes over what an advance came to: the clocks of the gateways go along.
-    pub(super) fn moved(&mut self, answer: &Answer) -> Result<(), Broken> {
-        let now =
-            answer.body.get("now").and_then(Value::as_str).and_then(|now| now.parse::<Timestamp>().ok());
-        let Some(now) = now.filter(|_| answer.status == 200) else {
-            return Err(Broken(format!("the clock does not move: {}", answer.told())));
-        };
-        self.it_is(now)
-    }
-
-    /// Moves the clocks of the gateways to this moment.
-    fn it_is(&mut self, now: Timestamp) -> Result<(), Broken> {
-        let by = Duration::try_from(now.duration_since(self.now)).unwrap_or_default();
-        if by.is_zero() {
-            return Ok(());
-        }
-        for gateway in self.ground.gateways.values_mut() {
-            gateway.clock.advance(by);
-            if by >= IDLE {
-                gateway.reconnect().map_err(|failure| Broken(failure.error.to_string()))?;
-            }
-        }
-        self.now = now;
-        let text = format!("the clock shows {now:.3}");
-        self.ticks.push_back(self.line(Kind::Event, text));
-        Ok(())
-    }
-
-    async fn advance(&mut self, step: &Step, advance: Advance) -> Result<(), Broken> {
-        let way = match advance {
-            Advance::By(by) => ("by", Value::from(format!("{}ms", by.as_millis()))),
-            Advance::To(to) => ("to", Value::from(to.to_string())),
-            Advance::UntilQuiet => ("until", Value::from("quiet")),
-            Advance::UntilNext => ("until", Value::from("next")),
-            Advance::UntilEvent(event) => ("until", serde_json::json!({"event": event.as_str()})),
-        };
-        let answer = self.ground.admin.advance(way, self.silence).await?;
-        if answer.status == 409 && answer.body["errorCode"] == "NOTHING_DUE" {
-            let miss = Miss::of(step, "something that falls due", answer.told());
-            self.misses.push(
-                miss.look("what the steps before it planned: GET /state tells of `planned` and `outbox`"),
-            );
-            return Ok(());
-        }
-        self.moved(&answer)
-    }
-
     pub(super) fn note(&mut self, kind: Kind, text: String) {
         self.lines.extend(self.ticks.drain(..));
         let line = self.line(kind, text);
         self.lines.push(line);
     }
 
-    fn line(&self, kind: Kind, text: String) -> Line {
+    /// Those that do not stand in the transcript yet.
+    pub(super) fn note_misses(&mut self) {
+        for miss in self.noted..self.misses.len() {
+            self.note(Kind::Miss, self.misses[miss].told());
+        }
+        self.noted = self.misses.len();
+    }
+
+    pub(super) fn line(&self, kind: Kind, text: String) -> Line {
         let (from, to) = (Lane::Player, Lane::Player);
         Line { at: self.now, step: self.step, kind, from, to, text }
     }

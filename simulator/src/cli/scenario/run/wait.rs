@@ -105,7 +105,7 @@ impl Player<'_> {
     /// Gives what somebody outside made its name.
     fn call_made(&mut self, entry: &Entry, made: Option<&Named>) -> Result<(), Broken> {
         let Some(named) = made else { return Ok(()) };
-        let strange = || Broken(format!("{}: what was made has no id in the journal", named.place));
+        let strange = || Broken(format!("what is to be called `{}` has no id in the journal", named.name));
         let whose =
             entry.text("gateway").and_then(|id| self.names.gateways.iter().find(|(_, known)| *known == id));
         let gateway = whose.map(|(name, _)| name.clone()).ok_or_else(strange)?;
