@@ -35,7 +35,8 @@ impl fmt::Display for Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
-    /// No byte of the request was sent: not connected, connection refused, handshake not completed.
+    /// No byte of the request was sent: not connected, connection refused, handshake not completed, or the connection was
+    /// gone before the request was written.
     BeforeFirstByte,
     /// The request was sent, at least in part, and then the connection or the time was lost.
     AfterFirstByte,

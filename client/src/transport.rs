@@ -160,7 +160,13 @@ fn classify(error: &reqwest::Error) -> Loss {
         return Loss::NotBegun;
     }
     let fault = tls_fault(error);
-    if error.is_connect() { while_connecting(fault) } else { after_connecting(fault) }
+    if error.is_connect() {
+        return while_connecting(fault);
+    }
+    match after_connecting(fault) {
+        Loss::AfterFirstByte if was_never_sent(error) => Loss::BeforeFirstByte,
+        loss => loss,
+    }
 }
 
 fn while_connecting(fault: Option<TlsFault>) -> Loss {
@@ -225,6 +231,11 @@ fn was_not_begun(error: &(dyn StdError + 'static)) -> bool {
     fault.is_some_and(|fault| {
         fault.is_remote() && (fault.is_go_away() || fault.reason() == Some(h2::Reason::REFUSED_STREAM))
     })
+}
+
+/// Whether the connection was gone before the library began to write the request: it then takes it back whole.
+fn was_never_sent(error: &(dyn StdError + 'static)) -> bool {
+    chain(error).filter_map(|one| one.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled)
 }
 
 /// An error and its sources. A chain is short; the bound guards against one that runs in a circle.
@@ -299,6 +310,31 @@ mod tests {
             assert!(!was_not_begun(&io::Error::other(h2::Error::from(reason))), "{reason}");
             assert!(!was_not_begun(&h2::Error::from(reason)), "{reason}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_request_for_a_connection_that_is_gone_was_never_sent() {
+        let request = || Request::builder().uri("/").body(String::new()).expect("a request");
+        let connected = async || {
+            let (ours, theirs) = tokio::io::duplex(1024);
+            let io = hyper_util::rt::TokioIo::new(ours);
+            let (sender, connection) =
+                hyper::client::conn::http1::handshake::<_, String>(io).await.expect("a connection");
+            (sender, connection, theirs)
+        };
+        let (mut sender, connection, _theirs) = connected().await;
+        drop(connection);
+        let gone = sender.send_request(request()).await.expect_err("nobody writes it");
+        assert!(was_never_sent(&gone), "{gone:?}");
+
+        let (mut sender, connection, mut theirs) = connected().await;
+        let read_and_left = async move {
+            use tokio::io::AsyncReadExt as _;
+            let read = theirs.read(&mut [0; 16]).await.expect("the request");
+            assert!(read > 0);
+        };
+        let (lost, _, ()) = tokio::join!(sender.send_request(request()), connection, read_and_left);
+        assert!(!was_never_sent(&lost.expect_err("no answer")));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use d1_client::{
     AssertionKey, Client, Clock, Config, Credentials, GatewayId, OwnKey, RecipientKey, RetryPolicy,
-    TlsIdentity, TrustedRoots,
+    TlsIdentity, TlsVersions, TrustedRoots,
 };
 use d1_contracts::ProbeCommand;
 use jiff::{SignedDuration, Timestamp};
@@ -149,7 +149,10 @@ fn client(
     habits: Habits,
 ) -> Result<Client, Failure> {
     let credentials = papers.credentials(shown).map_err(Failure::usage)?;
+    // With TLS 1.3 D1's refusal of a certificate comes beside the request, and which of them is first is chance.
+    let versions = shown.map_or(TlsVersions::default(), |_| TlsVersions::Tls12Only);
     let config = Config::new(&to.api, id.clone(), credentials)
+        .tls_versions(versions)
         .ecom_prefix(&to.base_path)
         .attempt_timeout(ATTEMPT)
         .connect_timeout(ATTEMPT / 2)
