@@ -32,8 +32,8 @@ fn journal(serving: &Serving) -> String {
 
 /// The gateway that called last: one that was given up since time had to pass was there before it.
 fn gateway(journal: &str) -> String {
-    let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    let last = lines.filter(|line| line["kind"] == "request").next_back().expect("a call");
+    let mut lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let last = lines.rfind(|line| line["kind"] == "request").expect("a call");
     last["gateway"].as_str().expect("a gateway").to_owned()
 }
 
