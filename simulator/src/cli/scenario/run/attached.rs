@@ -121,6 +121,7 @@ impl Attached {
         let watch = Stopwatch::start();
         let id = loop {
             let wait = self.patience.saturating_sub(watch.elapsed()).min(ASK);
+            // A lease that is given to who is gone by then ends by itself.
             let body = json!({
                 "holder": holder,
                 "still": !alone,
