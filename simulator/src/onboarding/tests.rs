@@ -215,3 +215,18 @@ async fn the_folders_go_with_the_sandbox_and_no_gateway_is_made_any_more() {
     assert!(!stage.has("MGW_000004"), "what was begun is taken back");
     assert!(stage.path("gateway/client.pem").exists(), "those of the configuration stay");
 }
+
+#[tokio::test]
+async fn cards_are_shared_only_with_one_that_was_made_and_is_there() {
+    let stage = Stage::new();
+    let order = |other| {
+        let cards_of = Some(id(other));
+        stage.onboarding.add(Order { id: None, key: KeyKind::Ec, cards_of, receiver: None })
+    };
+    for other in ["MGW_000001", "MGW_000003"] {
+        assert!(told(order(other).await).starts_with("cardsOf: expected a gateway that"), "{other}");
+    }
+    assert!(!stage.has("MGW_000003") && !stage.has("MGW_000004"), "what was made in vain is gone");
+    let first = stage.add(None).await.expect("made");
+    assert!(order(&first).await.is_ok());
+}

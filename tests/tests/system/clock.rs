@@ -213,6 +213,10 @@ async fn who_holds_the_clock_moves_it_alone_and_others_are_told_who_it_is() {
         (json!({"holder": ""}), "holder:"),
         (json!({"holder": "a", "for": "2h"}), "for:"),
         (json!({"holder": "a", "lease": "b"}), "body:"),
+        (json!({"holder": "a", "still": "yes"}), "still:"),
+        (json!({"holder": "a", "wait": "61s"}), "wait:"),
+        (json!({"lease": id, "still": true}), "still:"),
+        (json!({"lease": id, "wait": "1s"}), "wait:"),
     ] {
         let (status, answer) = sandbox.admin.post("/clock/lease", body).await;
         assert_eq!(
@@ -227,4 +231,48 @@ async fn who_holds_the_clock_moves_it_alone_and_others_are_told_who_it_is() {
     let (status, ended) = advanced(&sandbox, json!({"by": "1s", "lease": id})).await;
     assert_eq!((status, &ended["errorCode"]), (409, &json!("LEASE_ENDED")));
     assert!(!sandbox.admin.journal_text().await.contains(id));
+}
+
+#[tokio::test]
+async fn while_somebody_needs_the_clock_to_stand_still_nobody_moves_it_and_who_waits_comes_next() {
+    let sandbox = Sandbox::start().await;
+    let lease = |body: Value| {
+        let sandbox = &sandbox;
+        async move {
+            let (status, text) = sandbox.admin.post_text("/clock/lease", body.to_string()).await;
+            let headers = [("content-type".to_owned(), "application/json".to_owned())];
+            assert_eq!(
+                document().judge_answer("leaseClock", status, &headers, text.as_bytes()),
+                Ok(()),
+                "{text}"
+            );
+            (status, serde_json::from_str::<Value>(&text).expect("JSON"))
+        }
+    };
+    let (status, one) = lease(json!({"holder": "one", "still": true})).await;
+    assert_eq!((status, &one["still"]), (201, &json!(true)));
+    let (_, other) = lease(json!({"holder": "other", "still": true})).await;
+    for shown in [json!({}), json!({"lease": one["lease"]})] {
+        let with = |way: Value| {
+            let mut body = way;
+            body.as_object_mut().expect("an object").extend(shown.as_object().expect("an object").clone());
+            body
+        };
+        let (status, refused) = advanced(&sandbox, with(json!({"by": "1s"}))).await;
+        assert_eq!((status, &refused["errorCode"]), (409, &json!("CLOCK_IN_USE")));
+        assert!(
+            refused["error"].as_str().is_some_and(|text| text.starts_with("one needs the clock")),
+            "{refused}"
+        );
+        assert_eq!(advanced(&sandbox, with(json!({"until": "quiet"}))).await.0, 200);
+    }
+    let (waited, ()) = tokio::join!(lease(json!({"holder": "mover", "wait": "60s"})), async {
+        for held in [&one, &other] {
+            let path = format!("/clock/lease/{}", held["lease"].as_str().expect("a lease"));
+            assert_eq!(sandbox.admin.delete(&path).await, 204);
+        }
+    });
+    assert_eq!((waited.0, &waited.1["still"]), (201, &json!(false)));
+    let (status, refused) = lease(json!({"holder": "one", "still": true})).await;
+    assert_eq!((status, &refused["errorCode"]), (409, &json!("CLOCK_IN_USE")));
 }

@@ -253,3 +253,33 @@ async fn the_same_run_names_the_same_gateways_and_stopping_takes_their_folders_a
         assert!(!folder.path("gateways/MGW_000004").exists() && folder.path("gateway/client.key").exists());
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_one_waits_for_is_its_own_and_is_not_waited_for_once_it_is_deleted() {
+    let sandbox = sandbox().await;
+    let (one, other) = both(&sandbox).await;
+    let fault = json!({"name": "slow", "gateways": [ONE.gateway], "on": ["getToken"], "latency": "10s"});
+    assert_eq!(sandbox.admin.post("/faults", fault).await.0, 201);
+    let waits = one.get(&one.bearer, &one.merchant, &one.token);
+    let held = async |whose: &str| -> Value {
+        let text = sandbox.admin.get(&format!("/clock?{whose}")).await;
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        assert_eq!(document().judge_answer("getClock", 200, &headers, text.as_bytes()), Ok(()), "{text}");
+        serde_json::from_str::<Value>(&text).expect("JSON")["heldUntil"].clone()
+    };
+    let (answer, ()) = tokio::join!(waits, async {
+        let until = held("wait_ms=60000&gateway=MGW_000043&gateway=MGW_000042").await;
+        assert_eq!(until, "2026-04-22T10:00:10.000Z");
+        assert_eq!(held("gateway=MGW_000043").await, Value::Null);
+        assert_eq!(other.get(&other.bearer, &other.merchant, &other.token).await.status, 200);
+        assert_eq!(sandbox.admin.delete("/gateways/MGW_000042").await, 204);
+        assert_eq!(held("").await, Value::Null);
+    });
+    assert_eq!(answer.status, 403, "it is nobody's by then");
+    for (query, named) in [("gateway=x", "gateway: expected"), ("wait_ms=x", "wait_ms: "), ("n=1", "query: ")]
+    {
+        let refused = sandbox.admin.get(&format!("/clock?{query}")).await;
+        assert!(refused.contains(named), "{refused}");
+    }
+    assert_eq!(sandbox.admin.get("/faults").await, r#"{"faults":[]}"#, "its fault is gone with it");
+}

@@ -230,8 +230,10 @@ impl<'e> Story<'e> {
         }
         let asked = entry.line.get("asked").and_then(Value::as_object);
         let asked = asked.ok_or("the journal is of an older d1sim and does not say what it does")?;
-        let mut called = name.to_owned();
-        if !is_name(name) || self.faults.values().any(|other| other == name) {
+        // On a sandbox that others share a scenario's faults have its gateway before their names.
+        let own = name.strip_prefix(self.gateway).and_then(|rest| rest.strip_prefix('-'));
+        let mut called = own.unwrap_or(name).to_owned();
+        if !is_name(&called) || self.faults.values().any(|other| *other == called) {
             let free = (1..).map(|number| format!("fault-{number}"));
             called = free.into_iter().find(|free| !self.faults_made.contains(free)).unwrap_or_default();
         }
@@ -243,7 +245,7 @@ impl<'e> Story<'e> {
                 "gateway" if id == self.gateway => continue,
                 "gateway" => return Err("it is for another gateway".to_owned()),
                 "gateways" if value.as_array().is_some_and(|ids| *ids == [self.gateway]) => continue,
-                "gateways" => return Err("it is for other gateways too".to_owned()),
+                "gateways" => return Err("it is not for this gateway alone".to_owned()),
                 "merchant" => {
                     Yaml::text(self.merchants.get(id).ok_or("nothing played here has made its merchant")?)
                 }

@@ -117,6 +117,27 @@ fn a_caller_that_does_not_repeat_is_not_played_by_our_client_that_does() {
 }
 
 #[test]
+fn a_fault_of_a_scenario_on_a_shared_sandbox_is_called_as_there_and_one_of_others_is_not_played() {
+    let set = |name: &str, gateways: &[&str]| {
+        json!({"kind": "fault", "gateway": null, "name": name, "what": "set", "effect": "goaway",
+            "asked": {"name": name, "gateways": gateways, "goaway": true}})
+    };
+    let (ours, theirs) = (format!("{GATEWAY}-storm"), "MGW_000009-storm");
+    let days = [
+        (0, set(&ours, &[GATEWAY])),
+        (0, set(theirs, &["MGW_000009"])),
+        (0, merchant("Books")),
+        (1, token("t", "1111")),
+    ];
+    let text = steps(&days);
+    assert!(text.contains("- fault: {name: storm, goaway: true}\n"), "{text}");
+    assert!(
+        text.contains("the fault `MGW_000009-storm` is not played: it is not for this gateway"),
+        "{text}"
+    );
+}
+
+#[test]
 fn on_a_real_clock_times_are_rounded_to_seconds() {
     let pay = |n: &str| {
         json!({"kind": "request", "operation": "createTransaction", "path": format!("{MERCHANTS}/77/tokens/t/transactions"),

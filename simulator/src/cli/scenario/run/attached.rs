@@ -121,6 +121,7 @@ impl Attached {
         let watch = Stopwatch::start();
         let id = loop {
             let wait = self.patience.saturating_sub(watch.elapsed()).min(ASK);
+            // A lease that is given to who is gone by then ends by itself.
             let body = json!({
                 "holder": holder,
                 "still": !alone,
@@ -252,4 +253,47 @@ fn millis(time: Duration) -> String {
 
 fn lock(made: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
     made.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::source::built_in;
+    use super::*;
+    use crate::scenario;
+
+    #[test]
+    fn who_says_that_time_passes_plays_alone_from_the_start() {
+        let library = built_in();
+        let beside = library.iter().filter_map(|source| {
+            let scenario = scenario::load(&source.file, &[], &source.read).scenario?;
+            (!plays_alone(&scenario)).then_some(scenario.name)
+        });
+        assert_eq!(
+            beside.collect::<Vec<_>>(),
+            [
+                "decline",
+                "duplicates-and-reordering",
+                "first-payment",
+                "forged-notification",
+                "issuer-deletes-the-card",
+                "lost-answer",
+                "rate-limit",
+                "storm-with-retry-after",
+            ]
+        );
+        for (stage, steps, wanted) in [
+            ("{caller: outside}", "wait: {call: {operation: createToken}, within: 1s}", true),
+            ("{gateways: {a: {receiver: {url: \"https://localhost\"}}}}", "advance: {until: quiet}", true),
+            ("{}", "fault: {name: shut, handshake: close}", true),
+            ("{}", "fault: {name: twice, on: [notifications], duplicate: 1}", false),
+            ("{}", "advance: {until: quiet}", false),
+            ("{}", "advance: {until: next}", true),
+        ] {
+            let text = format!(
+                "scenario: 1\nname: a\ntitle: A.\nwhy: B.\nstage: {stage}\nsteps:\n  - {steps}\n  - expect: {{calls: {{count: 0}}}}\n"
+            );
+            let scenario = scenario::load("a.yaml", &[], &|_: &str| Ok(text.clone())).scenario.expect(steps);
+            assert_eq!(plays_alone(&scenario), wanted, "{stage} {steps}");
+        }
+    }
 }
