@@ -255,7 +255,7 @@ const UNDER_WAY: [(&str, &str, u16); 4] = [
     // Let go by the deletion, which lifts the fault.
     ("hung", r#"{"on":["deleteToken"],"stall":"before"}"#, 403),
     // Judged, and on its way to a merchant that is gone with the gateway.
-    ("issuer", r#"{"on":["createToken"],"card":"9999990000000014","latency":"2s"}"#, 404),
+    ("issuer", r#"{"on":["createToken"],"card":"approve","latency":"2s"}"#, 404),
     // Carried out before.
     ("paid", r#"{"on":["createTransaction"],"stall":"after"}"#, 201),
 ];
