@@ -6,6 +6,7 @@ mod attempts;
 mod body;
 mod breaks;
 mod http2;
+mod likely;
 mod receiver;
 mod receiver_breaks;
 mod receiver_desk;

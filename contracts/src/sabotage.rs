@@ -180,18 +180,18 @@ pub async fn sabotage(stage: &Stage, props: &Props, cases: &[Case]) -> Result<Ki
 /// # Errors
 /// [`RunError`] if the suite itself fails.
 pub async fn first_kills(stage: &Stage, props: &Props, cases: &[Case]) -> Result<KillMatrix, RunError> {
-    let sharp: Vec<Break> = Break::ALL.into_iter().filter(|broken| !broken.is_blunt()).collect();
-    let (of_changes, others): (Vec<Break>, Vec<Break>) = sharp.iter().partition(|one| one.is_of_changes());
-    let changes_first = [of_changes, others].concat();
     // The order is that in which a kill is likely, since there is one try after the other until the first kill.
-    let order = |case: &Case| if is_derived(case) { &changes_first } else { &sharp };
-    let rows = cases.iter().map(|case| row(&[case], order(case))).collect();
+    let others = Break::ALL.into_iter().filter(|broken| !Break::NOTICED_MOST.contains(broken));
+    let sharp: Vec<Break> =
+        Break::NOTICED_MOST.into_iter().chain(others).filter(|broken| !broken.is_blunt()).collect();
+    let rows = cases.iter().map(|case| row(&[case], &sharp)).collect();
     let mut kills = run(stage, props, cases, rows, |_| true).await?;
-    let sound = cases.iter().filter(|case| !kills.unsound.contains_key(&case.id));
-    let (derived, others): (Vec<&Case>, Vec<&Case>) = sound.partition(|case| is_derived(case));
+    let sound: Vec<&Case> = cases.iter().filter(|case| !kills.unsound.contains_key(&case.id)).collect();
     let rows = kills.survivors().map(|broken| {
-        let (first, then) = if broken.is_of_changes() { (&derived, &others) } else { (&others, &derived) };
-        row(&[&first[..], then].concat(), &[broken])
+        let likely = |case: &&Case| broken.likely_in().is_some_and(|part| case.id.contains(part));
+        let (mut first, then): (Vec<&Case>, Vec<&Case>) = sound.iter().partition(|case| likely(case));
+        first.extend(then);
+        row(&first, &[broken])
     });
     let rows = rows.collect();
     let more = run(stage, props, &[], rows, |_| true).await?;
@@ -202,11 +202,6 @@ pub async fn first_kills(stage: &Stage, props: &Props, cases: &[Case]) -> Result
         kills.by_break.entry(broken).or_default().extend(killed_by);
     }
     Ok(kills)
-}
-
-/// Whether a case is about a change of good answers.
-fn is_derived(case: &Case) -> bool {
-    case.id.contains("/derived/")
 }
 
 /// Broken clients to be tried with cases, one after the other.

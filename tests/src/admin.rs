@@ -1,7 +1,9 @@
 //! The admin port of a sandbox: events, clock, journal.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use d1_contracts::Contract;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -20,8 +22,19 @@ impl Admin {
     /// For the port at `url`.
     #[must_use]
     pub fn new(url: String) -> Self {
-        let http = Client::builder().no_proxy().retry(reqwest::retry::never()).build().expect("a client");
-        Self { url, http }
+        // It is asked without TLS: without this the certificates of the system would be read each time.
+        let plain = Client::builder().tls_certs_only([]).no_proxy();
+        Self { url, http: plain.retry(reqwest::retry::never()).build().expect("a client") }
+    }
+
+    /// What the port says of itself.
+    #[must_use]
+    pub fn document(&self) -> &'static Contract {
+        static DOCUMENT: LazyLock<Contract> = LazyLock::new(|| {
+            let yaml = include_str!("../../simulator/openapi/d1sim-admin.yaml");
+            Contract::parse(yaml, "d1sim-admin.yaml").expect("the document")
+        });
+        &DOCUMENT
     }
 
     /// `POST` with a JSON body: status and text of the answer.

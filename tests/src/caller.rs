@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::jose::{self, JweKey};
-use crate::judge::pairs;
+use crate::judge::{Side, pairs};
 use crate::{GATEWAY, OTHER_GATEWAY};
 
 /// The path of the token endpoint.
@@ -132,7 +132,7 @@ impl Caller {
         Self {
             url: url.to_owned(),
             http: more(builder).build().expect("a client"),
-            contract: d1_contracts::inbound().expect("the contract"),
+            contract: Side::Inbound.contract(),
             assertion_key: folder.bytes(&format!("{}.key", papers.assertion)),
             kid: kid["kid"].as_str().expect("a kid").to_owned(),
             now_ms,

@@ -1,7 +1,9 @@
 //! One exchange, held against the contract: request, answer, and what is sealed in them.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
-use d1_contracts::{Contract, Fault};
+use d1_contracts::{Contract, Fault, inbound, outbound};
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -15,6 +17,19 @@ pub enum Side {
     Inbound,
     /// D1 calls the gateway.
     Outbound,
+}
+
+impl Side {
+    /// The contract for it, which is read once for all tests.
+    #[must_use]
+    pub fn contract(self) -> Contract {
+        static INBOUND: LazyLock<Contract> = LazyLock::new(|| inbound().expect("the contract"));
+        static OUTBOUND: LazyLock<Contract> = LazyLock::new(|| outbound().expect("the contract"));
+        match self {
+            Self::Inbound => INBOUND.clone(),
+            Self::Outbound => OUTBOUND.clone(),
+        }
+    }
 }
 
 /// The private keys of both parties.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::folder::Folder;
-use crate::judge::pairs;
+use crate::judge::{Side, pairs};
 use crate::serve::{Port, listen};
 
 /// One answer of a script.
@@ -92,7 +92,7 @@ impl ScriptedReceiver {
     #[must_use]
     pub fn start(folder: &Folder, port: Port, script: Vec<Reply>, tokens: Vec<Reply>) -> Self {
         let state = Story { script: script.into(), tokens: tokens.into(), ..Story::default() };
-        let contract = d1_contracts::outbound().expect("the contract");
+        let contract = Side::Outbound.contract();
         let inner = Arc::new(Inner { contract, state: Mutex::new(state) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
         let task = listen(folder, port, "receiver/server", "ca/thales-client-ca.pem", router);

@@ -53,24 +53,21 @@ impl Tap {
     /// Stands in for D1 before the simulator at `upstream`. It calls with the first gateway's certificate.
     #[must_use]
     pub fn inbound(folder: &Folder, upstream: String) -> Self {
-        let contract = d1_contracts::inbound().expect("the contract");
         let client = ("gateway/client", "ca/server-ca.pem");
-        Self::start(folder, Side::Inbound, contract, upstream, client, ("d1/server", "ca/thales-ca.pem"))
+        Self::start(folder, Side::Inbound, upstream, client, ("d1/server", "ca/thales-ca.pem"))
     }
 
     /// Stands in for the gateway's receiver at `upstream`. It calls with D1's certificate.
     #[must_use]
     pub fn outbound(folder: &Folder, upstream: String) -> Self {
-        let contract = d1_contracts::outbound().expect("the contract");
         let client = ("d1/client", "ca/receiver-ca.pem");
         let server = ("receiver/server", "ca/thales-client-ca.pem");
-        Self::start(folder, Side::Outbound, contract, upstream, client, server)
+        Self::start(folder, Side::Outbound, upstream, client, server)
     }
 
     fn start(
         folder: &Folder,
         side: Side,
-        contract: Contract,
         upstream: String,
         (own, trusted): (&str, &str),
         (shown, callers): (&str, &str),
@@ -84,6 +81,7 @@ impl Tap {
             .build()
             .expect("a client");
         let (keys, seen) = (Keys::of(folder), Mutex::default());
+        let contract = side.contract();
         let inner = Arc::new(Inner { side, contract, upstream, http, keys, seen });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&inner));
         let port = Port::take();

@@ -193,11 +193,6 @@ impl Break {
         self < Self::StatusOnly
     }
 
-    /// Whether it is about what D1 may change without notice.
-    pub(crate) fn is_of_changes(self) -> bool {
-        (Self::StrictMembers..Self::ForeignAnswerIsRefusal).contains(&self)
-    }
-
     /// The fault of real clients that it stands for.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a table, so that none is forgotten")]

@@ -1,18 +1,20 @@
 //! The document of the simulator's admin port: ours alone, so without standings, but as exact.
 
+use std::sync::LazyLock;
+
 use d1_contracts::{Contract, Fault};
 
 use crate::exchanges::headers;
 
-fn admin() -> Contract {
+static ADMIN: LazyLock<Contract> = LazyLock::new(|| {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../simulator/openapi/d1sim-admin.yaml");
     let yaml = std::fs::read_to_string(path).expect("the document is there");
     Contract::parse(&yaml, "d1sim-admin.yaml").expect("it loads")
-}
+});
 
 fn request(method: &str, path: &str, body: &str) -> Result<String, Vec<Fault>> {
     let headers = headers(&[("content-type", "application/json")]);
-    admin().judge_request(method, path, &headers, body.as_bytes()).map(str::to_owned)
+    ADMIN.judge_request(method, path, &headers, body.as_bytes()).map(str::to_owned)
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn bad_requests_are_faults() {
 #[test]
 fn its_answers_are_exact() {
     let json = headers(&[("content-type", "application/json")]);
-    let admin = admin();
+    let admin = &*ADMIN;
     for (id, status, body) in [
         ("getHealth", 200, r#"{"status":"ok"}"#),
         ("postEvent", 202, r#"{"journal":7}"#),
@@ -146,7 +148,7 @@ fn its_answers_are_exact() {
 
 #[test]
 fn a_journal_line_is_judged_by_its_schema() {
-    let admin = admin();
+    let admin = &*ADMIN;
     let line = r#"{"n":1,"at":"2026-04-22T09:30:00.000Z","kind":"request","gateway":"MGW_000001","correlationId":null}"#;
     let judge = |line: &str| admin.judge_plaintext("JournalLine", line.as_bytes());
     assert_eq!(judge(line), Ok(()));

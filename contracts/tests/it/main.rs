@@ -8,6 +8,7 @@ mod case_errors;
 mod case_schema;
 mod catalogue;
 mod catalogue_schemas;
+mod changed;
 mod documents;
 mod exchanges;
 mod journal;

@@ -7,6 +7,8 @@ use d1_contracts::{RECEIVER_CASE_SCHEMA, receiver_cases_in};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use crate::changed::copies;
+
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/outbound");
 
 fn validator() -> Validator {
@@ -62,8 +64,6 @@ fn every_file_names_the_schema_and_is_as_it_says() {
 
 /// A copy with one thing changed, for everything that can be changed in so many ways.
 fn changed(case: &Value) -> Vec<(String, Value)> {
-    let mut pointers = Vec::new();
-    collect(case, String::new(), &mut pointers);
     let others = [
         json!(null),
         json!(true),
@@ -94,36 +94,8 @@ fn changed(case: &Value) -> Vec<(String, Value)> {
         json!([{"text": "a"}, {"hex": "ff"}, {"event": 1}, {"repeat": {"text": "a", "times": 2}}]),
         json!([{"hex": "f"}]),
     ];
-    let mut all = Vec::new();
-    for at in pointers {
-        for other in &others {
-            let mut copy = case.clone();
-            *copy.pointer_mut(&at).expect("it is there") = other.clone();
-            all.push((format!("{at} = {other}"), copy));
-        }
-        let Some(members) = case.pointer(&at).and_then(Value::as_object) else { continue };
-        for name in members.keys() {
-            let mut copy = case.clone();
-            copy.pointer_mut(&at).and_then(Value::as_object_mut).expect("an object").remove(name);
-            all.push((format!("{at} without {name}"), copy));
-        }
-        let mut copy = case.clone();
-        let object = copy.pointer_mut(&at).and_then(Value::as_object_mut).expect("an object");
-        object.insert("zzz".into(), json!("zzz"));
-        all.push((format!("{at} with zzz"), copy));
-    }
-    all
-}
-
-fn collect(value: &Value, at: String, pointers: &mut Vec<String>) {
     // What an event holds is free.
-    if let Some(members) = value.as_object().filter(|_| !at.ends_with("/event")) {
-        members.iter().for_each(|(name, member)| collect(member, format!("{at}/{name}"), pointers));
-    }
-    if let Some(items) = value.as_array() {
-        items.iter().enumerate().for_each(|(index, item)| collect(item, format!("{at}/{index}"), pointers));
-    }
-    pointers.push(at);
+    copies(case, &others, &["/event"])
 }
 
 /// A case with every member that one can have.

@@ -282,3 +282,63 @@ impl AsyncWrite for Fated {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, advance, sleep, timeout};
+
+    use super::super::connections::{Connections, Place};
+    use super::*;
+
+    const AFTER: Duration = Duration::from_secs(1);
+
+    /// A connection that is to be closed once it was idle for so long.
+    async fn to_be_closed() -> Place {
+        let place = Connections::new(1).enter().await.expect("a place");
+        let endings = Endings(vec![Ending::CloseIdle(AFTER)]);
+        assert!(befall(endings, http::Response::default(), place.connection()).is_some());
+        place
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_when_its_time_is_over() {
+        let (place, start) = (to_be_closed().await, Instant::now());
+        assert_eq!(doom(place.connection()).await, Doom::Drop);
+        assert!((AFTER..AFTER + LOOK).contains(&start.elapsed()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_use_begins_the_time_anew() {
+        let (place, start) = (to_be_closed().await, Instant::now());
+        let used = async {
+            for _ in 0..3 {
+                sleep(AFTER / 2).await;
+                drop(place.busy());
+            }
+        };
+        let (doomed, ()) = tokio::join!(doom(place.connection()), used);
+        assert_eq!(doomed, Doom::Drop);
+        // One look may pass until a use is noticed.
+        let idle = start.elapsed() - AFTER / 2 * 3;
+        assert!((AFTER..=AFTER + AFTER / MOST_LOOKS).contains(&idle), "{idle:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_being_answered_on_is_not_closed() {
+        let place = to_be_closed().await;
+        let busy = place.busy();
+        assert!(timeout(AFTER * 100, doom(place.connection())).await.is_err(), "an answer is under way");
+        drop(busy);
+        assert_eq!(timeout(AFTER * 2, doom(place.connection())).await, Ok(Doom::Drop));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_stood_still_leaves_the_caller_his_time() {
+        let (place, start, stood) = (to_be_closed().await, Instant::now(), AFTER * 100);
+        let (doomed, ()) = tokio::join!(doom(place.connection()), advance(stood));
+        assert_eq!(doomed, Doom::Drop);
+        // All looks but the first come after the machine goes on.
+        let left = start.elapsed() - stood;
+        assert!(left >= AFTER - AFTER / MOST_LOOKS, "{left:?}");
+    }
+}

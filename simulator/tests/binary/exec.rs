@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use crate::{empty_folder, ends, made};
 
@@ -75,4 +77,36 @@ fn what_ends_it_ends_the_command_first() {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
     kill_process(pid, Signal::TERM).expect("signalled");
     assert_eq!(child.wait().expect("an end").code(), Some(143));
+}
+
+/// The names of the faults that are there beside a command of `d1sim exec` with these options.
+fn faults(options: &[&str]) -> Vec<String> {
+    let folder = empty_folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
+    command.current_dir(folder.path()).arg("exec").args(options);
+    command.args(["--", "sh", "-c", r#"echo "$D1_ADMIN"; exec cat"#]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("d1sim starts");
+    let mut admin = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    stdout.read_line(&mut admin).expect("text");
+    let asked = async {
+        let answer = reqwest::get(format!("{}/faults", admin.trim())).await.expect("an answer");
+        answer.text().await.expect("text")
+    };
+    let text = Runtime::new().expect("a runtime").block_on(asked);
+    // The command ends with what it reads.
+    drop(child.stdin.take());
+    assert!(child.wait().expect("an end").success());
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    let names = told["faults"].as_array().expect("a list").iter();
+    names.map(|fault| fault["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn a_hostile_sandbox_is_hostile_from_the_start_and_another_is_not() {
+    assert_eq!(faults(&[]), [""; 0]);
+    let names = faults(&["--hostile", "--seed", "7"]);
+    for wanted in ["hostile-members", "hostile-busy"] {
+        assert!(names.iter().any(|name| name.starts_with(wanted)), "no {wanted} in {names:?}");
+    }
 }

@@ -1,6 +1,5 @@
 //! The clock over the admin port: how far it is moved, what falls due on the way, and what is said of it.
 
-use d1_contracts::Contract;
 use d1_simulator::AuthClock;
 use http::Method;
 use serde_json::{Value, json};
@@ -15,15 +14,9 @@ const SLOW: &str = "9999990000000048";
 pub(crate) async fn advanced(sandbox: &Sandbox, body: Value) -> (u16, Value) {
     let (status, text) = sandbox.admin.post_text("/clock/advance", body.to_string()).await;
     let json = [("content-type".to_owned(), "application/json".to_owned())];
-    let judged = document().judge_answer("advanceClock", status, &json, text.as_bytes());
+    let judged = sandbox.admin.document().judge_answer("advanceClock", status, &json, text.as_bytes());
     assert_eq!(judged, Ok(()), "{body}: {status} {text}");
     (status, serde_json::from_str(&text).expect("JSON"))
-}
-
-fn document() -> Contract {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../simulator/openapi/d1sim-admin.yaml");
-    let yaml = std::fs::read_to_string(path).expect("the document is there");
-    Contract::parse(&yaml, "d1sim-admin.yaml").expect("it loads")
 }
 
 /// Each thing that fired: seconds since the sandbox began, kind, and what or how it was.

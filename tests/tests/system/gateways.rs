@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use d1_contracts::Contract;
 use d1_fixtures::Plan;
 use http::Method;
 use serde_json::{Value, json};
@@ -33,18 +32,13 @@ async fn sandbox() -> Sandbox {
     Sandbox::with(folder, Setup::default()).await
 }
 
-fn document() -> Contract {
-    let yaml = include_str!("../../../simulator/openapi/d1sim-admin.yaml");
-    Contract::parse(yaml, "d1sim-admin.yaml").expect("the document")
-}
-
 /// Makes a gateway, and holds the answer against the document.
 async fn make(sandbox: &Sandbox, order: Value) -> Value {
     let (status, text) = sandbox.admin.post_text("/gateways", order.to_string()).await;
     assert_eq!(status, 201, "{text}");
     assert!(!text.contains("PRIVATE") && !text.contains("\"d\""), "{text}");
     let headers = [("content-type".to_owned(), "application/json".to_owned())];
-    let judged = document().judge_answer("addGateway", status, &headers, text.as_bytes());
+    let judged = sandbox.admin.document().judge_answer("addGateway", status, &headers, text.as_bytes());
     assert_eq!(judged, Ok(()), "{text}");
     serde_json::from_str(&text).expect("JSON")
 }
@@ -282,4 +276,66 @@ async fn an_answer_that_one_waits_for_is_its_own_and_is_not_waited_for_once_it_i
         assert!(refused.contains(named), "{refused}");
     }
     assert_eq!(sandbox.admin.get("/faults").await, r#"{"faults":[]}"#, "its fault is gone with it");
+}
+
+/// What stops a call where it is, and what it is answered once its gateway is deleted and the clock moves on.
+const UNDER_WAY: [(&str, &str, u16); 4] = [
+    // Not judged yet.
+    ("slow", r#"{"on":["getToken"],"latency":"2s"}"#, 403),
+    // Let go by the deletion, which lifts the fault.
+    ("hung", r#"{"on":["deleteToken"],"stall":"before"}"#, 403),
+    // Judged, and on its way to a merchant that is gone with the gateway.
+    ("issuer", r#"{"on":["createToken"],"card":"approve","latency":"2s"}"#, 404),
+    // Carried out before.
+    ("paid", r#"{"on":["createTransaction"],"stall":"after"}"#, 201),
+];
+
+#[tokio::test]
+async fn what_is_under_way_when_its_gateway_is_deleted_comes_to_its_end_and_leaves_nothing_behind() {
+    let sandbox = sandbox().await;
+    let (one, other) = both(&sandbox).await;
+    for (name, fault, _) in UNDER_WAY {
+        let mut fault: Value = serde_json::from_str(fault).expect("JSON");
+        (fault["name"], fault["gateway"]) = (name.into(), ONE.gateway.into());
+        sandbox.admin.fault(fault).await;
+    }
+    let from = sandbox.admin.journal().await.last().expect("an entry")["n"].as_u64().expect("a number");
+    let path = one.caller.path(&format!("/{}/tokens/{}", one.merchant, one.token));
+    let deleted = async {
+        for (name, ..) in UNDER_WAY {
+            sandbox.admin.struck(name).await;
+        }
+        assert_eq!(sandbox.admin.delete("/gateways/MGW_000042").await, 204);
+        sandbox.advance(Duration::from_secs(5)).await;
+    };
+    let (slow, hung, issuer, paid, ()) = tokio::join!(
+        one.get(&one.bearer, &one.merchant, &one.token),
+        one.caller.call(Method::DELETE, &path, &one.bearer, Value::Null),
+        one.caller.tokenize(&one.bearer, &one.merchant, "9999990000000014", "1239"),
+        one.caller.pay(&one.bearer, &one.merchant, &one.token),
+        deleted,
+    );
+    let answered = [slow, hung, issuer, paid];
+    for ((name, _, wanted), answer) in UNDER_WAY.iter().zip(&answered) {
+        assert_eq!(answer.status, *wanted, "{name}: {}", String::from_utf8_lossy(&answer.body));
+    }
+
+    let journal = sandbox.admin.journal().await;
+    let of_one = |entry: &&Value| entry["gateway"] == ONE.gateway && entry["n"].as_u64() > Some(from);
+    let of_one: Vec<&Value> = journal.iter().filter(of_one).collect();
+    let ended = of_one.iter().position(|entry| entry["outcome"] == "deleted").expect("the deletion");
+    let told = of_one[ended..].iter().filter(|entry| entry["kind"] == "request").count();
+    assert_eq!(told, UNDER_WAY.len(), "each call has one entry: {of_one:#?}");
+    for entry in &of_one[ended + 1..] {
+        assert!(["request", "fault"].contains(&entry["kind"].as_str().expect("a kind")), "{entry}");
+    }
+    let state: Value = serde_json::from_str(&sandbox.admin.get("/state").await).expect("JSON");
+    let shown: Vec<&Value> =
+        state["gateways"].as_array().expect("a list").iter().map(|gateway| &gateway["gateway"]).collect();
+    assert_eq!((shown, &state["outbox"]), (vec![&json!(other.gateway())], &json!(0)));
+    let faults: Value = serde_json::from_str(&sandbox.admin.get("/faults").await).expect("JSON");
+    assert_eq!(faults["faults"], json!([]));
+    // Who has the name next begins with nothing.
+    let again = AtWork::new(&sandbox, ONE).await;
+    assert_eq!(again.get(&again.bearer, &one.merchant, &one.token).await.status, 404);
 }

@@ -11,6 +11,7 @@ use d1_contracts::{
 };
 use d1_simulator::cli::{OwnClient, contract_props, contract_stage};
 use system_tests::{Folder, client_config};
+use tokio::task::JoinSet;
 
 /// Every case that is built in, literal or made.
 fn all_cases() -> Vec<Case> {
@@ -145,7 +146,7 @@ async fn each_of_these_cases_is_there_for_the_one_thing_that_it_notices() {
     let folder = Folder::shared();
     let stage = contract_stage(folder.root()).expect("a stage");
     let props = contract_props(folder.root()).expect("props");
-    let cases = all_cases();
+    let (cases, mut running) = (all_cases(), JoinSet::new());
     for (broken, id) in [
         (Break::SwallowDelete404, "inbound/deleteToken/404/RESOURCE_NOT_FOUND/first-try"),
         (Break::ForgetDoubt, "inbound/deleteToken/404/RESOURCE_NOT_FOUND/after-a-lost-answer"),
@@ -194,13 +195,20 @@ async fn each_of_these_cases_is_there_for_the_one_thing_that_it_notices() {
         (Break::NotAmbiguous, "inbound/createTransaction/transport/http2-stream-cancelled/generated"),
         (Break::InflateAll, "inbound/getToken/transport/body-gzip-bomb/generated"),
     ] {
-        let case = cases.iter().find(|case| case.id == id).unwrap_or_else(|| panic!("{id}"));
-        let whole = BrokenClient::new(props.clone(), None);
-        let ran = run_case(&stage, case, &whole).await.expect("it runs");
-        assert!(ran.verdict.passed(), "{id}: {:?}", ran.verdict);
-        let subject = BrokenClient::new(props.clone(), Some(broken));
-        let ran = run_case(&stage, case, &subject).await.expect("it runs");
-        assert!(!ran.verdict.passed(), "{broken} survives {id}");
+        let case = cases.iter().find(|case| case.id == id).unwrap_or_else(|| panic!("{id}")).clone();
+        let (stage, props) = (stage.clone(), props.clone());
+        // Side by side: some of them are about waiting.
+        running.spawn(async move {
+            let whole = BrokenClient::new(props.clone(), None);
+            let ran = run_case(&stage, &case, &whole).await.expect("it runs");
+            assert!(ran.verdict.passed(), "{id}: {:?}", ran.verdict);
+            let subject = BrokenClient::new(props, Some(broken));
+            let ran = run_case(&stage, &case, &subject).await.expect("it runs");
+            assert!(!ran.verdict.passed(), "{broken} survives {id}");
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.expect("the case is there for that");
     }
 }
 

@@ -1,5 +1,7 @@
 //! The published schema and the loader accept the same and refuse the same; what only makes no sense the schema cannot see.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use d1_fixtures::{SCENARIO_SCHEMA, scenario_files};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -261,36 +263,56 @@ fn collect(value: &Value, at: String, pointers: &mut Vec<String>) {
     pointers.push(at);
 }
 
+/// The document and every copy of it with one thing changed below a pointer.
+fn agree_on_copies(validator: &Validator, (document, below): &(Value, &str), counts: &mut [usize; 3]) {
+    let mut told = |copy: &Value, what: &str| {
+        agree(validator, copy, &format!("{what} in {}", document["steps"]), counts);
+    };
+    told(document, "nothing changed");
+    let mut pointers = Vec::new();
+    collect(document.pointer(below).expect("it is there"), (*below).to_owned(), &mut pointers);
+    for at in pointers {
+        for other in others() {
+            let mut copy = document.clone();
+            let what = format!("{at} = {other}");
+            *copy.pointer_mut(&at).expect("it is there") = other;
+            told(&copy, &what);
+        }
+        let Some(members) = document.pointer(&at).and_then(Value::as_object) else { continue };
+        for name in members.keys() {
+            let mut copy = document.clone();
+            copy.pointer_mut(&at).and_then(Value::as_object_mut).expect("an object").remove(name);
+            told(&copy, &format!("{at} without {name}"));
+        }
+        let mut copy = document.clone();
+        copy.pointer_mut(&at).expect("it is there")["zzz"] = json!("zzz");
+        told(&copy, &format!("{at} with zzz"));
+    }
+}
+
 #[test]
 fn schema_and_loader_agree_on_every_document_with_one_thing_changed() {
-    let (validator, others) = (validator(), others());
-    let mut counts = [0; 3];
-    for (document, below) in documents() {
-        agree(&validator, &document, &format!("{}", document["steps"]), &mut counts);
-        let mut pointers = Vec::new();
-        collect(document.pointer(below).expect("it is there"), below.to_owned(), &mut pointers);
-        for at in pointers {
-            for other in &others {
-                let mut copy = document.clone();
-                *copy.pointer_mut(&at).expect("it is there") = other.clone();
-                agree(&validator, &copy, &format!("{at} = {other} in {}", document["steps"]), &mut counts);
+    let (validator, documents) = (validator(), documents());
+    // By far the longest test here: on several threads, so that nobody waits for it alone.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let counts = std::thread::scope(|scope| {
+        let work = || {
+            let mut counts = [0; 3];
+            while let Some(document) = documents.get(next.fetch_add(1, Ordering::Relaxed)) {
+                agree_on_copies(&validator, document, &mut counts);
             }
-            let Some(members) = document.pointer(&at).and_then(Value::as_object) else { continue };
-            for name in members.keys() {
-                let mut copy = document.clone();
-                copy.pointer_mut(&at).and_then(Value::as_object_mut).expect("an object").remove(name);
-                agree(
-                    &validator,
-                    &copy,
-                    &format!("{at} without {name} in {}", document["steps"]),
-                    &mut counts,
-                );
+            counts
+        };
+        let working: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut counts = [0; 3];
+        for one in working {
+            for (sum, more) in counts.iter_mut().zip(one.join().expect("schema and loader agree")) {
+                *sum += more;
             }
-            let mut copy = document.clone();
-            copy.pointer_mut(&at).expect("it is there")["zzz"] = json!("zzz");
-            agree(&validator, &copy, &format!("{at} with zzz in {}", document["steps"]), &mut counts);
         }
-    }
+        counts
+    });
     let [good, senseless, formless] = counts;
     assert!(good > 5 && senseless > 1000 && formless > 5000, "{counts:?}");
 }
