@@ -18,6 +18,7 @@ mod pki;
 mod reference;
 mod scenario;
 mod serve;
+mod signals;
 
 pub use contract::{
     OwnClient, OwnReceiver, broken_receiver_props, contract_props, contract_stage, own_d1_props,

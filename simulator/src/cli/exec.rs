@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,24 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use d1_fixtures::{Plan, write_sandbox};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::signal::unix::SignalKind;
+use tokio::time::{interval, sleep};
 
 use super::args::{Exec, Serve};
 use super::exit::{Exit, Failure};
 use super::folder::{CONFIG, read_config};
+use super::signals::{BY_SIGNAL, Signals};
 use super::{init, say, serve};
 use crate::simulator::{Running, Simulator};
 
 /// A command that was told to end has so long for it before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
-/// What a shell adds to the number of the signal that ended a command.
-const BY_SIGNAL: i32 = 128;
+/// So often it is looked whether all that a command started has ended: nobody tells.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Runs the command and passes its exit code on.
 pub(super) fn run(args: Exec) -> Result<ExitCode, Failure> {
@@ -38,20 +40,22 @@ pub(super) fn run(args: Exec) -> Result<ExitCode, Failure> {
 
 fn within(args: Exec) -> Result<ExitCode, Failure> {
     serve::raise_file_limit();
-    let place = Place::of(args.config.as_deref())?;
-    // Several may run side by side.
-    let free = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let serve = Serve { api: free, admin: free, conduct: args.conduct, ..Serve::default() };
-    let config = serve::configure(&serve, read_config(&place.config)?)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     runtime.block_on(async {
+        // Before there is a folder with keys that a signal could leave behind.
+        let mut signals = Signals::listen()?;
+        let place = Place::of(args.config.as_deref())?;
+        // Several may run side by side.
+        let free = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let serve = Serve { api: free, admin: free, conduct: args.conduct, ..Serve::default() };
+        let config = serve::configure(&serve, read_config(&place.config)?)?;
         let gateway = config.gateway_ids().next().unwrap_or_default().to_owned();
         let base_path = config.base_path.clone();
         let running = Simulator::start(config).await.map_err(serve::failure)?;
         let mut command = command(&args.command)?;
         surround(&mut command, &running, &place.folder, &gateway, &base_path);
-        let ended = supervise(&mut command, &args.command).await;
+        let ended = supervise(command, &args.command, &mut signals).await;
         running.stop().await;
         ended
     })
@@ -98,20 +102,107 @@ fn surround(command: &mut Command, running: &Running, folder: &Path, gateway: &s
 }
 
 /// Runs the command to its end. What would end `d1sim` ends the command first.
-async fn supervise(command: &mut Command, words: &[OsString]) -> Result<ExitCode, Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
-    // The terminal sends it to the command as well: here it must only not end the sandbox before the command.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+async fn supervise(command: Command, words: &[OsString], signals: &mut Signals) -> Result<ExitCode, Failure> {
+    if let Some(kind) = signals.come().await {
+        return Ok(as_code(BY_SIGNAL + kind.as_raw_value()));
+    }
     let program = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
-    let mut child = command.spawn().map_err(|fault| not_run(&program, &fault))?;
-    let status = loop {
+    let mut guest = Guest::start(command).map_err(|fault| not_run(&program, &fault))?;
+    let mut interrupted = false;
+    loop {
         tokio::select! {
-            ended = child.wait() => break ended.map_err(Failure::internal)?,
-            _ = terminate.recv() => break end(&mut child).await?,
-            _ = interrupt.recv() => {}
+            ended = guest.child.wait() => {
+                let ended = ended.map_err(Failure::internal)?;
+                return if interrupted { guest.end(signals).await } else { Ok(code(ended)) };
+            }
+            kind = signals.next() => match kind == SignalKind::interrupt() {
+                // The terminal has sent it to the command as well, and the command says what it means.
+                true if guest.group.is_none() => {}
+                true if !interrupted => {
+                    interrupted = true;
+                    guest.send(Signal::INT);
+                }
+                _ => return guest.end(signals).await,
+            },
         }
+    }
+}
+
+/// The command that runs, and all that it starts.
+struct Guest {
+    child: Child,
+    /// Its process group. None at a terminal: there it shares ours, since no other group may read from the terminal.
+    group: Option<Pid>,
+}
+
+impl Guest {
+    fn start(mut command: Command) -> std::io::Result<Self> {
+        let at_terminal = std::io::stdin().is_terminal();
+        if !at_terminal {
+            command.process_group(0);
+        }
+        let child = command.spawn()?;
+        let group = pid(&child).filter(|_| !at_terminal);
+        Ok(Self { child, group })
+    }
+
+    fn send(&self, signal: Signal) {
+        // It may have ended by itself at this moment.
+        let _ = match (self.group, pid(&self.child)) {
+            (Some(group), _) => kill_process_group(group, signal),
+            (None, Some(child)) => kill_process(child, signal),
+            (None, None) => Ok(()),
+        };
+    }
+
+    /// Asks for the end, and kills what does not come to it in time, or before the next interrupt.
+    async fn end(&mut self, signals: &mut Signals) -> Result<ExitCode, Failure> {
+        self.send(Signal::TERM);
+        let again = async { while signals.next().await != SignalKind::interrupt() {} };
+        let ended = tokio::select! {
+            ended = self.all_ended() => Some(ended.map_err(Failure::internal)?),
+            () = sleep(GRACE) => None,
+            () = again => None,
+        };
+        if let Some(status) = ended {
+            return Ok(code(status));
+        }
+        say("d1sim: the command did not end when it was told to, and was killed");
+        self.send(Signal::KILL);
+        Ok(code(self.child.wait().await.map_err(Failure::internal)?))
+    }
+
+    async fn all_ended(&mut self) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        let mut looks = interval(LOOK);
+        while self.group.is_some_and(is_there) {
+            looks.tick().await;
+        }
+        Ok(status)
+    }
+}
+
+/// Whether anything of the group runs. What has ended and was not waited for, as by the first process of many a
+/// container, is told apart where the system has `/proc`.
+fn is_there(group: Pid) -> bool {
+    if test_kill_process_group(group) == Err(Errno::SRCH) {
+        return false;
+    }
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    let of = |stat: String| {
+        // Its name, in brackets, may hold anything.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let (state, member) = (fields.next()?, fields.nth(1)? == group.as_raw_nonzero().to_string());
+        Some(member && !matches!(state, "Z" | "X"))
     };
-    Ok(code(status))
+    let stats = processes.flatten().filter_map(|one| fs::read_to_string(one.path().join("stat")).ok());
+    let mut known = stats.filter_map(of).peekable();
+    // Nothing that can be read: it is not that of Linux.
+    known.peek().is_none() || known.any(|runs| runs)
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
 
 fn not_run(program: &str, fault: &std::io::Error) -> Failure {
@@ -122,22 +213,12 @@ fn not_run(program: &str, fault: &std::io::Error) -> Failure {
     Failure { exit, error: format!("{program}: {hint} ({fault})").into() }
 }
 
-/// Asks the command to end, and kills it if it does not.
-async fn end(child: &mut Child) -> Result<ExitStatus, Failure> {
-    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
-        // It may have ended by itself at this moment.
-        let _ = kill_process(pid, Signal::TERM);
-    }
-    if let Ok(ended) = timeout(GRACE, child.wait()).await {
-        return ended.map_err(Failure::internal);
-    }
-    say("d1sim: the command did not end when it was told to, and was killed");
-    child.kill().await.map_err(Failure::internal)?;
-    child.wait().await.map_err(Failure::internal)
-}
-
 /// The command's code; as a shell has it, if a signal ended it.
 fn code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| status.signal().map(|signal| BY_SIGNAL + signal));
-    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Exec as u8))
+    as_code(code.unwrap_or(i32::from(Exit::Exec as u8)))
+}
+
+fn as_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(Exit::Exec as u8))
 }

@@ -8,6 +8,10 @@ use super::args;
 use super::exit::Failure;
 use super::{journal, print};
 
+/// Checks of a handshake that fail when a fault strikes it: it comes to nothing, or its caller trusts what he is shown as
+/// little as he should.
+const OF_FAULTS: [&str; 2] = ["handshake", "the caller's view of D1's certificate"];
+
 pub(super) fn run(args: &args::Explain) -> Result<(), Failure> {
     let lines = match &args.journal {
         Some(path) => journal::saved(path)?,
@@ -37,21 +41,32 @@ fn explained(entries: &[Value], id: Option<&str>) -> Result<String, String> {
     };
     let number = id.parse::<u64>().ok();
     let numbered = entries.iter().find(|entry| number.is_some() && entry["n"].as_u64() == number);
-    if let Some(entry) = numbered {
-        return Ok(told(entry));
+    let is_under =
+        |entry: &&Value| entry["correlationId"] == id && numbered.is_none_or(|one| one["n"] != entry["n"]);
+    let under: Vec<&Value> = entries.iter().filter(is_under).collect();
+    match numbered {
+        Some(entry) if under.is_empty() => Ok(told(entry)),
+        // Digits may be either, and only who asks knows which he means.
+        Some(entry) => {
+            Ok(format!("{}\nUnder the correlation id {id}:\n\n{}", told(entry), told_under(id, &under)))
+        }
+        None if under.is_empty() => {
+            let known = known(entries);
+            Err(format!("{id}: no entry has this number or correlation id; the journal has {known}"))
+        }
+        None => Ok(told_under(id, &under)),
     }
-    let under: Vec<&Value> = entries.iter().filter(|entry| entry["correlationId"] == id).collect();
-    if under.is_empty() {
-        let known = known(entries);
-        return Err(format!("{id}: no entry has this number or correlation id; the journal has {known}"));
-    }
+}
+
+/// What was refused of the entries under a correlation id; all of them if nothing was.
+fn told_under(id: &str, under: &[&Value]) -> String {
     let refused: Vec<String> =
         under.iter().filter(|entry| is_refusal(entry)).map(|entry| told(entry)).collect();
     if refused.is_empty() {
         let all: Vec<String> = under.iter().map(|entry| told(entry)).collect();
-        return Ok(format!("Nothing was refused under {id}.\n\n{}", all.join("\n")));
+        return format!("Nothing was refused under {id}.\n\n{}", all.join("\n"));
     }
-    Ok(refused.join("\n"))
+    refused.join("\n")
 }
 
 fn known(entries: &[Value]) -> String {
@@ -69,11 +84,8 @@ fn nothing_refused(entries: &[Value]) -> String {
 /// A refused handshake or call, or one that a fault answered or left without an answer.
 fn is_refusal(entry: &Value) -> bool {
     let of_faults = entry["forced"] == true || (entry["kind"] == "request" && entry["status"].is_null());
-    entry["refused"].is_object() || of_faults || entry["status"].as_u64().is_some_and(|_| bad_request(entry))
-}
-
-fn bad_request(entry: &Value) -> bool {
-    entry["kind"] == "request" && entry["status"].as_u64().is_some_and(|status| status >= 400)
+    let bad = entry["kind"] == "request" && entry["status"].as_u64().is_some_and(|status| status >= 400);
+    entry["refused"].is_object() || of_faults || bad
 }
 
 fn text<'a>(entry: &'a Value, member: &str) -> Option<&'a str> {
@@ -94,13 +106,13 @@ fn told(entry: &Value) -> String {
     let faults = faults(entry);
     let refused = &entry["refused"];
     if !faults.is_empty() {
-        let forced = entry["forced"] == true || faults_end(refused);
+        let forced = entry["forced"] == true || is_of_its_fault(entry);
         line(if forced { "forced by" } else { "struck by" }, &faults.join(", "));
         if forced {
             line("do", &format!("A fault made this, not a check. {}", lift(&faults)));
         }
     }
-    if refused.is_object() && !faults_end(refused) {
+    if refused.is_object() && !is_of_its_fault(entry) {
         let check = refused["check"].as_str().unwrap_or_default();
         line("check", check);
         line("expected", refused["expected"].as_str().unwrap_or_default());
@@ -112,7 +124,7 @@ fn told(entry: &Value) -> String {
             );
             line("do", advice.next);
         }
-        if faults.iter().any(|name| !name.is_empty()) && check == "bearer" {
+        if !faults.is_empty() && check == "bearer" {
             line("or", &format!("a fault may have revoked it. {}", lift(&faults)));
         }
     }
@@ -147,24 +159,17 @@ fn code(entry: &Value) -> String {
 }
 
 /// The faults that struck a call or a handshake.
-fn faults(entry: &Value) -> Vec<String> {
-    let struck = entry["faults"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let mut names: Vec<String> = struck.map(ToOwned::to_owned).collect();
-    let actual = entry["refused"]["actual"].as_str().filter(|_| faults_end(&entry["refused"]));
-    names.extend(
-        actual
-            .and_then(|actual| actual.split("the fault ").nth(1))
-            .map(|rest| rest.split(' ').next().unwrap_or_default().to_owned()),
-    );
-    names
+fn faults(entry: &Value) -> Vec<&str> {
+    entry["faults"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// A handshake that a fault ended: there is no other check that expects none.
-fn faults_end(refused: &Value) -> bool {
-    refused["expected"] == "no fault"
+/// A handshake that its fault has ended: what the caller shows is judged in other checks.
+fn is_of_its_fault(entry: &Value) -> bool {
+    let check = entry["refused"]["check"].as_str().unwrap_or_default();
+    entry["kind"] == "handshake" && !faults(entry).is_empty() && OF_FAULTS.contains(&check)
 }
 
-fn lift(names: &[String]) -> String {
+fn lift(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("DELETE /faults/{name}")).collect();
     format!("Lift it on the admin port: {}", names.join(", "))
 }

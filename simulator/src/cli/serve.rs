@@ -7,11 +7,11 @@ use std::time::Duration;
 use d1_fixtures::{InitError, Plan, write_sandbox};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Serve;
 use super::exit::Failure;
 use super::folder::{CONFIG, read_config, read_text};
+use super::signals::Signals;
 use super::{admin_port, banner, init, say};
 use crate::config::Config;
 use crate::simulator::{Running, Simulator, StartError};
@@ -23,6 +23,10 @@ const LOOKS: u32 = 50;
 
 pub(super) fn run(args: Serve) -> Result<(), Failure> {
     raise_file_limit();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    // Before there is a folder that a signal could leave half made.
+    let signals = runtime.block_on(async { Signals::listen() })?;
     let path = match &args.config {
         Some(path) => path.clone(),
         None => first_run(Path::new(FOLDER))?,
@@ -31,16 +35,16 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     // Absolute, so that what is printed can be pasted anywhere.
     let folder = fs::canonicalize(&path).map_err(|fault| Failure::file("read", &path, &fault))?;
     let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let about = banner::About::of(&config, &folder, args.admin_token_file.as_deref());
-    runtime.block_on(serve(config, &about, args.ready_file))
+    runtime.block_on(serve(config, &about, args.ready_file, signals))
 }
 
-async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf>) -> Result<(), Failure> {
-    // Taken before anything listens, so that no signal is missed.
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+async fn serve(
+    config: Config,
+    about: &banner::About,
+    ready_file: Option<PathBuf>,
+    mut signals: Signals,
+) -> Result<(), Failure> {
     let hostile = config.hostile;
     let running = Simulator::start(config).await.map_err(failure)?;
     if let Some(path) = ready_file {
@@ -51,10 +55,7 @@ async fn serve(config: Config, about: &banner::About, ready_file: Option<PathBuf
         let admin = running.admin_url();
         say(&format!("d1sim: hostile (seed {}): {admin}/faults lists what may befall you", running.seed()));
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    signals.next().await;
     say("d1sim: stopping");
     running.stop().await;
     Ok(())

@@ -51,6 +51,9 @@ pub(crate) struct Handshake<'a> {
     pub(crate) tls: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) protocol: Option<&'static str>,
+    /// The fault that struck it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "redacted_all")]
+    pub(crate) faults: &'a [Arc<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Why>,
 }

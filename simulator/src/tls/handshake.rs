@@ -31,25 +31,28 @@ pub(super) struct Refused {
     /// The common name that the peer showed.
     pub(super) shown: Option<String>,
     pub(super) why: Why,
+    /// The fault that struck it.
+    pub(super) fault: Option<Arc<str>>,
     /// The connection, where the peer may still read the alert.
     pub(super) socket: Option<TcpStream>,
 }
 
-/// Shakes hands, unless the peer, its place or the sandbox is gone first.
+/// Shakes hands, unless the peer, its place or the sandbox is gone first. A fault that did not keep it from that is told, too.
 pub(super) async fn handshake(
     socket: TcpStream,
     place: &Place,
     (config, hostile): (Arc<ServerConfig>, &Hostile),
     permits: &Semaphore,
     mut stop: Stop,
-) -> Result<TlsStream<TcpStream>, Refused> {
+) -> Result<(TlsStream<TcpStream>, Option<Arc<str>>), Refused> {
+    let mut fault = None;
     let deadline = async {
         let mut hello = LazyConfigAcceptor::new(Acceptor::default(), socket);
         let start = match (&mut hello).await {
             Ok(start) => start,
             Err(error) => return Err((explain(&error), hello.take_io())),
         };
-        let config = hostile.befall().await.map_err(|why| (why, None))?.unwrap_or(config);
+        let config = hostile.befall(&mut fault).await.map_err(|why| (why, None))?.unwrap_or(config);
         // Only a peer who has spoken takes a permit, so that silent ones leave all of them to
         // others. The semaphore is never closed.
         let _permit = permits.acquire().await;
@@ -58,17 +61,17 @@ pub(super) async fn handshake(
     };
     let why = tokio::select! {
         shaken = timeout(HANDSHAKE_DEADLINE, deadline) => match shaken {
-            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Ok(stream)) => return Ok((stream, fault)),
             Ok(Err((why, socket))) => {
                 let shown = SHOWN.with(|shown| shown.take());
-                return Err(Refused { shown, why, socket });
+                return Err(Refused { shown, why, fault, socket });
             }
             Err(_) => over("a whole handshake within 10 s", "silence, or a slow peer"),
         },
         () = place.connection().close.notified() => over("a whole handshake", "the oldest of too many connections"),
         () = stop.told() => over("a whole handshake", "the sandbox stops"),
     };
-    Err(Refused { shown: SHOWN.with(|shown| shown.take()), why, socket: None })
+    Err(Refused { shown: SHOWN.with(|shown| shown.take()), why, fault, socket: None })
 }
 
 /// Lets the peer read the alert: closing at once, with something of it unread, would reset the
@@ -90,6 +93,7 @@ pub(super) fn note_accepted(
     peer: &Peer,
     tls: Option<ProtocolVersion>,
     http2: bool,
+    faults: &[Arc<str>],
 ) {
     let tls = match tls {
         Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
@@ -98,13 +102,25 @@ pub(super) fn note_accepted(
     };
     let protocol = Some(if http2 { "h2" } else { "http/1.1" });
     let refused = peer.verdict.as_ref().err().cloned();
-    let fact = Handshake { accepted: true, peer: Some(&peer.name), tls, protocol, refused };
+    let fact = Handshake {
+        accepted: true,
+        peer: Some(&peer.name),
+        tls,
+        protocol,
+        faults,
+        refused,
+    };
     let gateway = peer.verdict.as_ref().ok().map(crate::domain::GatewayId::as_str);
     journal.record(clock.now().at, gateway, None, &Fact::Handshake(fact));
 }
 
-pub(super) fn note_refused(journal: &Journal, clock: &Clock, peer: Option<&str>, why: Why) {
-    let fact = Handshake { accepted: false, peer, tls: None, protocol: None, refused: Some(why) };
+pub(super) fn note_refused(
+    journal: &Journal,
+    clock: &Clock,
+    peer: Option<&str>,
+    (why, faults): (Why, &[Arc<str>]),
+) {
+    let fact = Handshake { accepted: false, peer, tls: None, protocol: None, faults, refused: Some(why) };
     journal.record(clock.now().at, None, None, &Fact::Handshake(fact));
 }
 

@@ -40,9 +40,11 @@ pub(crate) struct BadCertificates {
 }
 
 impl Hostile {
-    /// What is to be shown instead of D1's certificate, if a fault says so; otherwise why the handshake ends here.
-    pub(super) async fn befall(&self) -> Result<Option<Arc<ServerConfig>>, Why> {
+    /// What is to be shown instead of D1's certificate, if a fault says so; otherwise why the handshake ends here. The
+    /// name of the fault is there as soon as it strikes.
+    pub(super) async fn befall(&self, name: &mut Option<Arc<str>>) -> Result<Option<Arc<ServerConfig>>, Why> {
         let Some(struck) = self.faults.strike_connection(self.clock.now().at) else { return Ok(None) };
+        *name = Some(Arc::clone(&struck.name));
         let over =
             |actual: String| Why { check: "handshake", expected: "no fault".into(), actual: actual.into() };
         match struck.act {

@@ -142,18 +142,19 @@ impl Shared {
                 let shaken =
                     handshake(socket, &place, (config, &hostile), &self.handshakes, self.stop.clone());
                 match SHOWN.scope(RefCell::new(None), shaken).await {
-                    Ok(stream) => {
+                    Ok((stream, fault)) => {
                         let (_, session) = stream.get_ref();
                         let leaf = session.peer_certificates().and_then(|chain| chain.first());
                         let peer = identify.peer(leaf.map_or(&[][..], |leaf| leaf.as_ref()));
                         let http2 = session.alpn_protocol() == Some(b"h2");
                         let tls = session.protocol_version();
-                        note_accepted(&journal, &clock, &peer, tls, http2);
+                        note_accepted(&journal, &clock, &peer, tls, http2, fault.as_slice());
                         let stream = Fated::new(stream, Arc::clone(place.connection()));
                         self.serve(TokioIo::new(stream), place, Some(Arc::new(peer)), http2).await;
                     }
                     Err(refused) => {
-                        note_refused(&journal, &clock, refused.shown.as_deref(), refused.why);
+                        let why = (refused.why, refused.fault.as_slice());
+                        note_refused(&journal, &clock, refused.shown.as_deref(), why);
                         if let Some(socket) = refused.socket {
                             linger(socket).await;
                         }
@@ -247,7 +248,7 @@ impl Door {
         if let Self::MutualTls { journal, clock, .. } = self {
             let (expected, actual) = (format!("fewer than {most} open connections"), "all of them busy");
             let why = Why { check: "room for connections", expected: expected.into(), actual: actual.into() };
-            note_refused(journal, clock, None, why);
+            note_refused(journal, clock, None, (why, &[]));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! `d1sim exec`: any command beside a sandbox.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tempfile::TempDir;
 
 use crate::{empty_folder, ends, made};
 
@@ -62,51 +62,120 @@ fn failures_of_its_own_have_codes_of_their_own() {
     assert!(run(&[], 125).contains("COMMAND"));
 }
 
-#[test]
-fn what_ends_it_ends_the_command_first() {
-    let folder = empty_folder();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
-    command.current_dir(folder.path()).args(["exec", "--", "sh", "-c", "echo up; exec cat"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("d1sim starts");
-    // Open until the end, so that what ends the command is the signal.
-    let _stdin = child.stdin.take();
-    let mut up = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-    stdout.read_line(&mut up).expect("text");
-    assert_eq!(up, "up\n");
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(pid, Signal::TERM).expect("signalled");
-    assert_eq!(child.wait().expect("an end").code(), Some(143));
+/// `d1sim exec` with a folder of its own for what is temporary.
+struct Running {
+    temporary: TempDir,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
 }
 
-/// The names of the faults that are there beside a command of `d1sim exec` with these options.
-fn faults(options: &[&str]) -> Vec<String> {
-    let folder = empty_folder();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
-    command.current_dir(folder.path()).arg("exec").args(options);
-    command.args(["--", "sh", "-c", r#"echo "$D1_ADMIN"; exec cat"#]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("d1sim starts");
-    let mut admin = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-    stdout.read_line(&mut admin).expect("text");
-    let asked = async {
-        let answer = reqwest::get(format!("{}/faults", admin.trim())).await.expect("an answer");
-        answer.text().await.expect("text")
-    };
-    let text = Runtime::new().expect("a runtime").block_on(asked);
-    // The command ends with what it reads.
-    drop(child.stdin.take());
-    assert!(child.wait().expect("an end").success());
-    let told: Value = serde_json::from_str(&text).expect("JSON");
-    let names = told["faults"].as_array().expect("a list").iter();
-    names.map(|fault| fault["name"].as_str().expect("a name").to_owned()).collect()
+impl Running {
+    fn of(program: &[&str], options: &[&str], script: &str) -> Self {
+        let temporary = empty_folder();
+        let words =
+            [program, &[env!("CARGO_BIN_EXE_d1sim"), "exec"], options, &["--", "sh", "-c", script]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(temporary.path()).env("TMPDIR", temporary.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("d1sim starts");
+        // Open until the end, so that what ends the command is the signal.
+        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("a pipe")));
+        Self { temporary, child, stdin, stdout }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("text");
+        line.trim_end().to_owned()
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, signal).expect("signalled");
+    }
+
+    /// What is still said by whoever has the pipe, and the exit code. Nothing is left behind.
+    fn end(mut self) -> (String, Option<i32>) {
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).expect("text");
+        let code = self.child.wait().expect("an end").code();
+        let left: Vec<_> = fs::read_dir(self.temporary.path()).expect("a folder").collect();
+        assert!(left.is_empty(), "{left:?}");
+        (rest, code)
+    }
 }
 
 #[test]
-fn a_hostile_sandbox_is_hostile_from_the_start_and_another_is_not() {
-    assert_eq!(faults(&[]), [""; 0]);
-    let names = faults(&["--hostile", "--seed", "7"]);
-    for wanted in ["hostile-members", "hostile-busy"] {
-        assert!(names.iter().any(|name| name.starts_with(wanted)), "no {wanted} in {names:?}");
+fn what_ends_it_ends_all_that_the_command_started_and_then_takes_the_folder_away() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::QUIT, Signal::INT] {
+        // What runs in the background of a script hears no interrupt.
+        let script = "(sleep 5; echo left) & sh -c 'echo up; sleep 5; echo left; true'; echo left";
+        let mut running = Running::of(&[], &[], script);
+        assert_eq!(running.line(), "up");
+        running.send(signal);
+        let code = if signal == Signal::INT { 130 } else { 143 };
+        assert_eq!(running.end(), (String::new(), Some(code)), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_signal_that_comes_before_the_command_leaves_no_folder() {
+    let running = Running::of(&[], &[], "cat");
+    while fs::read_dir(running.temporary.path()).expect("a folder").next().is_none() {
+        std::thread::yield_now();
+    }
+    running.send(Signal::TERM);
+    assert_eq!(running.end(), (String::new(), Some(143)));
+}
+
+/// A command that says that it was told, and goes on.
+const STUBBORN: &str = "echo up; while :; do read line; done";
+
+#[test]
+fn a_second_interrupt_ends_a_command_that_goes_on_after_the_first() {
+    let mut running = Running::of(&[], &[], &format!("trap 'echo told' INT; {STUBBORN}"));
+    assert_eq!(running.line(), "up");
+    running.send(Signal::INT);
+    assert_eq!(running.line(), "told");
+    running.send(Signal::INT);
+    assert_eq!(running.end(), (String::new(), Some(143)));
+}
+
+#[test]
+fn an_interrupt_kills_a_command_that_was_told_to_end_and_does_not() {
+    let mut running = Running::of(&[], &[], &format!("trap 'echo told' TERM; trap '' INT; {STUBBORN}"));
+    assert_eq!(running.line(), "up");
+    running.send(Signal::TERM);
+    assert_eq!(running.line(), "told");
+    running.send(Signal::INT);
+    assert_eq!(running.end(), (String::new(), Some(137)));
+}
+
+#[test]
+fn under_nohup_it_lives_on() {
+    let mut running = Running::of(&["nohup"], &[], "echo up; exec cat");
+    assert_eq!(running.line(), "up");
+    running.send(Signal::HUP);
+    let mut stdin = running.stdin.take().expect("a pipe");
+    for word in ["one", "two", "three"] {
+        writeln!(stdin, "{word}").expect("written");
+        assert_eq!(running.line(), word);
+    }
+    drop(stdin);
+    assert_eq!(running.end(), (String::new(), Some(0)));
+}
+
+#[tokio::test]
+async fn its_sandbox_has_bad_days_if_asked() {
+    for (options, names) in [(&["--hostile"][..], true), (&[], false)] {
+        let mut running = Running::of(&[], options, "echo \"$D1_ADMIN\"; exec cat");
+        let admin = running.line();
+        let faults = reqwest::get(format!("{admin}/faults")).await.expect("an answer");
+        let faults: Value = faults.json().await.expect("JSON");
+        let known =
+            faults["faults"].as_array().expect("a list").iter().any(|one| one["name"] == "hostile-members");
+        assert_eq!(known, names, "{faults}");
+        drop(running.stdin.take());
+        assert_eq!(running.end().1, Some(0));
     }
 }

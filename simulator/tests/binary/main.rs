@@ -206,7 +206,7 @@ fn the_test_cards_are_printed_for_people_and_for_programs() {
 
 #[tokio::test]
 async fn the_first_run_makes_its_folder_says_where_it_is_and_ends_in_order_when_told() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
         let folder = empty_folder();
         let serving = Serving::start(folder.path(), &[]);
         let said = serving.said.concat();

@@ -321,12 +321,14 @@ async fn a_handshake_shows_a_certificate_that_proves_nothing_and_the_next_is_goo
         ("unknownAuthority", "UnknownIssuer"),
         ("selfSigned", "UnknownIssuer"),
     ] {
-        sandbox.admin.fault(json!({"handshake": {"certificate": bad}, "times": 1})).await;
+        sandbox.admin.fault(json!({"name": bad, "handshake": {"certificate": bad}, "times": 1})).await;
         let caller = sandbox.caller(Papers::good());
         let path = "/authz/v1/oauth2/token";
         let fault = caller.try_send(Method::POST, path, &[], "").await.expect_err("no handshake");
         assert!(fault.contains(told), "{bad}: {fault}");
         caller.bearer().await;
+        let blamed = |entry: &Value| entry["refused"].is_object() && entry["faults"] == json!([bad]);
+        sandbox.admin.entry("the fault's name", blamed).await;
     }
     let view = |entry: &Value| entry["refused"]["check"] == "the caller's view of D1's certificate";
     sandbox.admin.entry("the caller's refusal", view).await;
@@ -347,6 +349,10 @@ async fn a_handshake_is_closed_or_hangs_until_the_fault_is_lifted() {
         assert_eq!(sandbox.admin.delete("/faults/hang").await, 204);
     };
     tokio::join!(caller.bearer(), lifts);
+    for (name, accepted) in [("close", false), ("hang", true)] {
+        let struck = |entry: &Value| entry["kind"] == "handshake" && entry["faults"] == json!([name]);
+        assert_eq!(sandbox.admin.entry("the fault's name", struck).await["accepted"], accepted);
+    }
 }
 
 #[tokio::test]

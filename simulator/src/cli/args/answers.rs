@@ -16,7 +16,7 @@ pub(in crate::cli) struct Errors {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Explain {
-    /// A number of the journal, or a correlation id; without it the last refusal
+    /// A number of the journal, or a correlation id; both are told where it may be either; without it the last refusal
     #[arg(value_name = "ID")]
     pub(in crate::cli) id: Option<String>,
     /// The admin port of the sandbox

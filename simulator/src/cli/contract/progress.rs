@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use d1_contracts::Ran;
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::exit::{Exit, Failure};
+use super::super::signals::Signals;
 
 /// What a run has come to.
 pub(super) struct Played<T = Ran> {
@@ -56,12 +56,10 @@ impl<T: Clone> Progress<T> {
 pub(super) async fn unless_interrupted<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut signals = Signals::listen()?;
     tokio::select! {
         ended = work => ended,
-        _ = terminate.recv() => Err(broken_off()),
-        _ = interrupt.recv() => Err(broken_off()),
+        _ = signals.next() => Err(broken_off()),
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use d1_contracts::{Arguments, Case, Catalogue, Exchange, Kind, Play, Stage, WireVerdict, judge_wire};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::super::args::ServeCases;
 use super::super::exit::Failure;
 use super::super::folder::SandboxFolder;
 use super::super::serve::raise_file_limit;
+use super::super::signals::Signals;
 use super::super::{print, say};
 use super::{natural_d1, picked, stage};
 
@@ -46,8 +46,7 @@ pub(super) fn run(catalogue: &Catalogue, args: &ServeCases) -> Result<(), Failur
 
 async fn serve(stage: &Stage, cases: Vec<Case>) -> Result<(), Failure> {
     // Taken before anything listens, so that no signal is missed.
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut signals = Signals::listen()?;
     let mut all = Vec::new();
     for case in cases {
         let play = stage.play(&case).await.map_err(Failure::resource)?;
@@ -66,10 +65,7 @@ async fn serve(stage: &Stage, cases: Vec<Case>) -> Result<(), Failure> {
     for one in &all {
         watching.spawn(watch(Arc::clone(one)));
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    signals.next().await;
     watching.abort_all();
     print(&summary(&all));
     Ok(())

@@ -33,6 +33,16 @@ fn the_last_refusal_a_number_and_a_correlation_id_are_found() {
     assert!(told(Some("c-1")).contains("JWE form") && told(Some("c-1")).contains("bearer"));
     assert!(told(Some("c-2")).starts_with("Nothing was refused under c-2."));
     assert!(told(Some("7")).contains("4, "), "digits may be a correlation id");
+    let entries = [&entries[..], &[fine(5, "1"), refused(6, "bearer"), fine(7, "7")]].concat();
+    let told = |id| explained(&entries, Some(id)).expect("an entry");
+    let both = told("1");
+    assert!(
+        both.starts_with("1, ") && both.contains("\nUnder the correlation id 1:\n\nNothing was"),
+        "{both}"
+    );
+    let both = told("7");
+    assert!(both.starts_with("7, ") && both.contains("\n4, ") && !both.contains("\n7, "), "{both}");
+    let entries = &entries[..4];
     let fault = explained(&entries, Some("9")).expect_err("no entry");
     assert!(fault.contains("1 to 4"), "{fault}");
     assert_eq!(explained(&entries[2..], None), Ok("Nothing was refused (journal: 3 to 4).".to_owned()));
@@ -56,20 +66,36 @@ fn what_a_fault_made_is_told_as_such() {
         "status": null, "faults": ["storm"],
     });
     let closed = json!({
-        "n": 7, "at": "x", "kind": "handshake", "accepted": false, "peer": null,
-        "refused": {"check": "handshake", "expected": "no fault", "actual": "closed by the fault storm"},
+        "n": 7, "at": "x", "kind": "handshake", "accepted": false, "peer": null, "faults": ["storm"],
+        "refused": {"check": "handshake", "expected": "no fault", "actual": "closed by a fault"},
+    });
+    let distrusted = json!({
+        "n": 8, "at": "x", "kind": "handshake", "accepted": false, "peer": null, "faults": ["storm"],
+        "refused": {"check": "the caller's view of D1's certificate", "expected": "accepted", "actual": "BadCertificate"},
     });
     for (entry, words) in [
         (&forced, ["forced by storm", "DELETE /faults/storm"]),
         (&lost, ["getToken got no answer", "struck by storm"]),
         (&closed, ["forced by storm", "DELETE /faults/storm"]),
+        (&distrusted, ["forced by storm", "DELETE /faults/storm"]),
     ] {
         assert!(is_refusal(entry), "{entry}");
         let told = told(entry);
         for word in words {
             assert!(told.contains(word), "{word}: {told}");
         }
+        assert!(!told.contains("Trust ca"), "{told}");
     }
+}
+
+#[test]
+fn what_the_caller_shows_is_no_fault_s_doing() {
+    let refused = json!({
+        "n": 1, "at": "x", "kind": "handshake", "accepted": false, "peer": "TLSMA", "faults": ["storm"],
+        "refused": {"check": "certificate dates", "expected": "valid now", "actual": "Expired"},
+    });
+    let told = told(&refused);
+    assert!(told.contains("struck by storm") && told.contains("check     certificate dates"), "{told}");
 }
 
 #[test]
