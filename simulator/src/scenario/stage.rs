@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::finding::Findings;
+use super::finding::{Findings, Place};
 use super::members::{self, Members, Named};
 use super::node::{Key, Node, Value};
 
@@ -68,6 +68,8 @@ pub(crate) struct Retry {
     pub(crate) max_delay: Duration,
     pub(crate) attempts: u32,
     pub(crate) timeout: Duration,
+    /// Where it stands, if anywhere.
+    pub(crate) place: Option<Place>,
 }
 
 /// A merchant gateway of the scenario's own; the sandbox gives it an id.

@@ -7,6 +7,7 @@ mod hand_run;
 mod receiver;
 mod reports;
 mod scenario;
+mod scenario_expect;
 mod scenario_record;
 mod scenario_run;
 
