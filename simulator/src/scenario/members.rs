@@ -41,10 +41,10 @@ impl<'n> Members<'n> {
 
     pub(super) fn need(&mut self, name: &'static str, findings: &mut Findings) -> Option<&'n Node> {
         let taken = self.take(name);
-        if taken.is_none() {
-            let unknown = self.left.iter().any(|(key, _)| !nearest(&key.name, [name]).is_empty());
-            let told = if unknown { "; it seems to be misspelt" } else { "; add it" };
-            findings.form(self.place, format!("{}: expected a member `{name}`, found none{told}", self.what));
+        // A misspelt one is told by `done`.
+        if taken.is_none() && !self.left.iter().any(|(key, _)| !nearest(&key.name, [name]).is_empty()) {
+            findings
+                .form(self.place, format!("{}: expected a member `{name}`, found none; add it", self.what));
         }
         taken
     }

@@ -3,6 +3,7 @@
 use super::Checker;
 use crate::journal;
 use crate::scenario::expectation::{Calls, ExpectCalls, Header};
+use crate::scenario::explain::told_calls;
 use crate::scenario::finding::{Place, nearest};
 use crate::scenario::scalar::Scalar;
 use crate::scenario::stage::Caller;
@@ -97,8 +98,8 @@ impl Checker<'_> {
         if self.scenario.stage.caller == Caller::Outside || self.world.unsure {
             return;
         }
-        let made = self.made(Some(operation));
-        let name = operation.as_str();
+        let made = self.made(&expected.calls);
+        let name = counted(&expected.calls);
         if least > 0 && made == 0 {
             let reason =
                 format!("nobody makes a {name} before: with `caller: own` calls come of steps `call` alone");
@@ -133,14 +134,23 @@ impl Checker<'_> {
     }
 
     /// How many calls the steps and the stage have made so far, repetitions not counted.
-    fn made(&self, operation: Option<Operation>) -> usize {
-        let staged = match operation {
-            Some(Operation::CreateMerchant) => self.scenario.stage.merchants.len(),
-            Some(Operation::CreateToken) => self.scenario.stage.tokens.len(),
-            _ => 0,
+    fn made(&self, calls: &Calls) -> usize {
+        let stage = &self.scenario.stage;
+        let token = calls.token.as_ref().map(|token| token.name.as_str());
+        let merchants = stage.merchants.iter().map(|_| (Operation::CreateMerchant, None));
+        let tokens =
+            stage.tokens.iter().map(|token| (Operation::CreateToken, Some(token.name.name.as_str())));
+        let steps = self.world.calls.iter().map(|(operation, token)| (*operation, token.as_deref()));
+        let fits = |(operation, of): &(Operation, Option<&str>)| {
+            let whose = match (token, of) {
+                (Some(wanted), Some(of)) => wanted == *of,
+                // One that no step has named may be it, if it was a token at all.
+                (Some(_), None) => *operation == Operation::CreateToken,
+                (None, _) => true,
+            };
+            whose && calls.operation.is_none_or(|wanted| wanted == *operation)
         };
-        staged
-            + self.world.calls.iter().filter(|made| operation.is_none_or(|wanted| wanted == **made)).count()
+        merchants.chain(tokens).chain(steps).filter(fits).count()
     }
 
     pub(super) fn in_order(&mut self, all: &[Calls], place: &Place) {
@@ -152,7 +162,7 @@ impl Checker<'_> {
         let stage = &self.scenario.stage;
         let staged = stage.merchants.iter().map(|_| Operation::CreateMerchant);
         let staged = staged.chain(stage.tokens.iter().map(|_| Operation::CreateToken));
-        let mut made = staged.chain(self.world.calls.iter().copied());
+        let mut made = staged.chain(self.world.calls.iter().map(|(operation, _)| *operation));
         let never = all.iter().position(|wanted| {
             !made.any(|operation| wanted.operation.is_none_or(|wanted| wanted == operation))
         });
@@ -164,13 +174,13 @@ impl Checker<'_> {
     }
 
     /// With our own client, calls come of steps alone.
-    pub(super) fn call_made(&mut self, operation: Option<Operation>, nth: u32, place: &Place) {
+    pub(super) fn call_made(&mut self, calls: &Calls, nth: u32, place: &Place) {
         // The client asks for access tokens by itself.
-        if operation == Some(Operation::GetAccessToken) || self.world.unsure {
+        if calls.operation == Some(Operation::GetAccessToken) || self.world.unsure {
             return;
         }
-        let made = self.made(operation);
-        let what = operation.map_or("call", Operation::as_str);
+        let made = self.made(calls);
+        let what = counted(calls);
         // A call may be made of several attempts.
         if made == 0 {
             let reason = format!(
@@ -184,4 +194,9 @@ impl Checker<'_> {
             self.findings.hint(place, reason);
         }
     }
+}
+
+/// What is counted of calls, for messages.
+fn counted(calls: &Calls) -> String {
+    told_calls(&Calls { gateway: None, merchant: None, answered: None, ..calls.clone() })
 }

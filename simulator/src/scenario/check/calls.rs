@@ -154,6 +154,7 @@ impl Checker<'_> {
             }
             Request::GetToken { token } => {
                 self.use_token(token, call, place, false);
+                self.state_answered(token, call, place);
                 (Operation::GetToken, &TOKEN[..])
             }
             Request::CreateTransaction { token, .. } => {
@@ -174,7 +175,14 @@ impl Checker<'_> {
             }
         };
         self.outcome(call, operation, place, members);
-        self.world.calls.push(operation);
+        let token = match &call.request {
+            Request::CreateMerchant { .. } => None,
+            Request::CreateToken { token, .. } => token.as_ref(),
+            Request::GetToken { token }
+            | Request::CreateTransaction { token, .. }
+            | Request::DeleteToken { token } => Some(token),
+        };
+        self.world.calls.push((operation, token.map(|token| token.name.clone())));
     }
 
     fn create_token(&mut self, merchant: &Named, card: &Named, token: Option<&Named>, call: &Call) {

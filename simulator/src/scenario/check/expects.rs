@@ -23,7 +23,7 @@ impl Checker<'_> {
             Wait::Call(wait) => {
                 self.calls_known(&wait.calls);
                 if !outside {
-                    self.call_made(wait.calls.operation, wait.nth, place);
+                    self.call_made(&wait.calls, wait.nth, place);
                 }
                 let Some(made) = &wait.made else { return };
                 match wait.calls.operation {

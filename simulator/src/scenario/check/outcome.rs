@@ -108,6 +108,19 @@ impl Checker<'_> {
         self.world.calm() && !self.scenario.stage.hostile
     }
 
+    /// What getToken must tell, against what is known.
+    pub(super) fn state_answered(&mut self, token: &Named, call: &Call, place: &Place) {
+        let told = call.answer.iter().find(|(member, _)| member == "state");
+        let (Some((_, Scalar::Text(wanted))), Some(state)) = (told, self.world.state_of(&token.name)) else {
+            return;
+        };
+        if STATES.iter().any(|(known, _)| known == wanted) && wanted != state.as_str() {
+            let reason =
+                format!("`answer`: `{}` is {} by then, and cannot be {wanted}", token.name, state.as_str());
+            self.findings.sense(place, reason);
+        }
+    }
+
     /// A call for a token, whose state allows it or not.
     pub(super) fn use_token(&mut self, token: &Named, call: &Call, place: &Place, pays: bool) {
         if !self.token(token) || self.world.troubled() {

@@ -22,8 +22,8 @@ pub(super) struct World {
     pub(super) lasting: BTreeSet<String>,
     /// A fault has answered in D1's place.
     pub(super) answered: bool,
-    /// The calls that steps have made.
-    pub(super) calls: Vec<Operation>,
+    /// The calls that steps have made, and the token of each that had one.
+    pub(super) calls: Vec<(Operation, Option<String>)>,
     /// Codes that a fault answers.
     pub(super) codes: BTreeSet<String>,
     /// What test cards have planned.

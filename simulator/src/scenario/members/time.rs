@@ -61,7 +61,7 @@ pub(in crate::scenario) fn time(
             Value::Decimal(number) => *number < 0.0,
             _ => false,
         };
-        let told = if negative { " that is not negative" } else { "" };
+        let told = if negative { " that is not negative," } else { "" };
         let expected =
             format!("{what}: a time{told} in d, h, m, s, ms, the longest first, e.g. 90d, 2h30m, 500ms");
         wrong(node, &expected, findings);

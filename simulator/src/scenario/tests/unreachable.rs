@@ -41,6 +41,10 @@ fn outcomes_that_nothing_brings_about_are_told() {
             "{createTransaction: {token: sub}, answer: {eci: 7}}",
             "`eci` is text; expected it in quotes, found 7",
         ),
+        (
+            "{getToken: {token: sub}, answer: {state: SUSPENDED}}",
+            "`sub` is ACTIVE by then, and cannot be SUSPENDED",
+        ),
         ("{deleteToken: {token: sub}, answer: {state: DELETED}}", "it has none; expected no `answer`"),
     ] {
         check(&format!("  - call: {call}\n{END}"), wanted);
@@ -116,6 +120,15 @@ fn calls_that_no_step_makes_are_told() {
     ] {
         check(&format!("{CALL}  - expect: {{{expect}}}\n"), wanted);
     }
+    let other = "  - call: {createToken: {merchant: books, card: visa, as: other}}\n";
+    check(
+        &format!("{CALL}{other}  - wait: {{call: {{operation: getToken, token: other}}}}\n"),
+        "nobody makes a getToken of the token `other` before",
+    );
+    good(&format!(
+        "{CALL}{other}  - wait: {{call: {{operation: createToken, token: other}}}}\n  - wait: {{call: {{token: sub}}}}\n"
+    ));
+    good("  - wait: {call: {nth: 2}}\n");
     good(&format!(
         "{CALL}  - expect: {{calls: {{operation: getToken, count: 1, headers: {{x-shop: null, cookie: true, Content-Type: a, authorization: Bearer, \
          x-correlation-id: z}}, members: {{surce: null}}}}, inOrder: [createMerchant, createToken, getToken]}}\n"
@@ -161,6 +174,25 @@ fn what_the_sandbox_would_refuse_is_told_before() {
         &worn.replace("bad: decline", "own: {pan: \"4000000000000002\", exp: \"0127\"}"),
         "`exp` of this card: the month is past",
     );
+    for (url, wrong) in [
+        ("https:///token", true),
+        ("https://here:99999/x", true),
+        ("https://here:0", true),
+        ("https://[::1]:8445/x", false),
+        ("https://here/x:y", false),
+    ] {
+        let text = with_steps(END).replace(
+            "stage:\n",
+            &format!("stage:\n  gateways: {{shop: {{receiver: {{url: \"{url}\"}}}}}}\n"),
+        );
+        let told = findings(&[("a.yaml", &text)], &[]);
+        assert_eq!(
+            told.iter().any(|told| told.contains("expected `url`: a host, and a port from 1 to 65535")),
+            wrong,
+            "{url}: {told:?}"
+        );
+        assert_eq!(told.len(), usize::from(wrong), "{url}: {told:?}");
+    }
     let pauses = with_steps(END).replace("stage:\n", "stage:\n  retry: {firstDelay: 10m, maxDelay: 1s}\n");
     only(&pauses, "hint: `maxDelay` is shorter than `firstDelay`");
 }
