@@ -19,6 +19,14 @@ fn a_new_scenario_is_checked_and_explained_and_nothing_is_overwritten() {
     let (_, said) = ends(folder.path(), &["scenario", "new", "my-day"], 71);
     assert!(said.contains("my-day.yaml is there already"), "{said}");
     assert_eq!(fs::read(folder.path().join("my-day.yaml")).expect("a file"), before);
+    let (_, said) = ends(folder.path(), &["scenario", "new", "second-day"], 0);
+    assert!(!said.contains("scenario.schema.json"), "{said}");
+    fs::write(folder.path().join("scenario.schema.json"), "{}").expect("written");
+    let (_, said) = ends(folder.path(), &["scenario", "new", "third-day"], 0);
+    assert!(
+        said.contains("scenario.schema.json is not that of this version: `d1sim scenario schema >"),
+        "{said}"
+    );
     let (_, said) = ends(folder.path(), &["scenario", "new", "../My Day"], 64);
     assert!(said.contains("expected a name of small letters"), "{said}");
 }
