@@ -36,7 +36,7 @@ use standing::Standing;
 /// The faults of `--hostile`.
 const HOSTILE: &str = include_str!("faults/hostile.yaml");
 /// Faults that are set at once.
-const MOST: usize = 256;
+pub(crate) const MOST: usize = 256;
 
 /// The faults of the hostile profile.
 pub(crate) fn hostile_profile() -> Result<Vec<FaultForm>, FaultError> {

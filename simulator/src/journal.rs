@@ -5,6 +5,7 @@
 //! is told of the gap.
 
 mod entry;
+mod headers;
 mod redact;
 mod ring;
 mod shown;
@@ -12,7 +13,9 @@ mod shown;
 pub(crate) use entry::{
     Body, Delivery, Expiry, Fact, Fault, GatewayToken, Handshake, Queued, Request, Transition, Why,
 };
+pub(crate) use headers::Headers;
 pub(crate) use redact::text as redacted;
+pub(crate) use shown::SHOWN;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

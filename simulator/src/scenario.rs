@@ -4,6 +4,7 @@
 //! [`Scenario`] in which nothing is left to resolve. Pure but for the reader of files that it is handed: no socket, no
 //! clock, no chance.
 
+mod broken;
 mod check;
 mod expectation;
 mod explain;
@@ -21,8 +22,8 @@ mod tests;
 mod words;
 
 pub(crate) use expectation::{
-    CallWait, Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Never, NeverWhat,
-    NotificationWait, Notifications, Since, TokenExpectation, Wait,
+    CallWait, Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, Header, HowMany, Never,
+    NeverWhat, NotificationWait, Notifications, Since, TokenExpectation, Wait,
 };
 pub(crate) use explain::{counted, explain, step_kinds, told, told_calls, told_notifications};
 pub(crate) use finding::{Findings, Place, Weight};

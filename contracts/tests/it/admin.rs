@@ -154,6 +154,9 @@ fn a_journal_line_is_judged_by_its_schema() {
     assert_eq!(judge(line), Ok(()));
     let more = line.replace('}', ",\"method\":\"POST\",\"answer\":{\"status\":201}}");
     assert_eq!(judge(&more), Ok(()));
+    let headed = |value: &str| line.replace('}', &format!(",\"headers\":{{\"content-type\":{value}}}}}"));
+    assert_eq!(judge(&headed("\"application/json\"")), Ok(()));
+    assert!(judge(&headed("[]")).is_err());
     let gap = line.replace("request", "gap").replace("null}", "null,\"from\":1,\"to\":9}");
     assert_eq!(judge(&gap), Ok(()));
     assert!(judge(&line.replace("request", "gap")).is_err());

@@ -129,6 +129,7 @@ impl Exchanges {
         let matched = parts.extensions.get::<MatchedPath>().cloned();
         let operation = matched.as_ref().and_then(|path| router::operation(&parts.method, path.as_str()));
         let correlation = correlation(&parts.headers).ok();
+        let headers = journal::Headers::of(&parts.headers);
         let (method, uri, version) = (parts.method.clone(), parts.uri.clone(), parts.version);
 
         let mut response = match (peer.as_deref().map(|peer| &peer.verdict), matched) {
@@ -176,6 +177,7 @@ impl Exchanges {
             method: method.as_str(),
             path: uri.path(),
             peer: peer.as_deref().map_or("", |peer| &peer.name),
+            headers,
             status: (!unanswered).then(|| response.status().as_u16()),
             media_type: response
                 .headers()

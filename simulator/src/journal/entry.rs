@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
+use super::headers::Headers;
 use super::redact;
 use super::shown::{Deep, Shown};
 
@@ -68,6 +69,8 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     #[serde(serialize_with = "redacted")]
     pub(crate) peer: &'a str,
+    #[serde(skip_serializing_if = "Headers::is_empty")]
+    pub(crate) headers: Headers,
     /// Of the answer; null where a fault let none begin.
     pub(crate) status: Option<u16>,
     /// Of the answer.

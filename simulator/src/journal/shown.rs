@@ -11,7 +11,7 @@ use serde_json::Number;
 use super::redact::{self, REDACTED};
 
 /// Members whose values may be shown. All others are only named.
-const SHOWN: &[&str] = &[
+pub(crate) const SHOWN: &[&str] = &[
     "grant_type",
     "expires_in",
     "token_type",

@@ -51,6 +51,7 @@ pub(crate) struct NotificationWait {
 /// Calls of D1 that have all of this.
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
+    pub(crate) place: Place,
     pub(crate) operation: Option<Operation>,
     pub(crate) gateway: Option<Named>,
     pub(crate) merchant: Option<Named>,
@@ -95,8 +96,8 @@ pub(crate) struct ExpectCalls {
     pub(crate) number: HowMany,
     /// Real times between their arrivals on the sandbox clock, each at least so long.
     pub(crate) spacing: Vec<Duration>,
-    /// Headers that each of them must have; `null`: must not.
-    pub(crate) headers: Vec<(String, Scalar)>,
+    /// Headers that each of them must have, or must not.
+    pub(crate) headers: Vec<(String, Header)>,
     /// Members of the body that each must have; `null`: must not.
     pub(crate) members: Vec<(String, Scalar)>,
     pub(crate) since: Since,
@@ -114,6 +115,25 @@ pub(crate) struct ExpectNotifications {
     pub(crate) since: Since,
 }
 
+/// What a header must be. What the journal does not show of it can only be there or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Header {
+    Is(String),
+    There,
+    Absent,
+}
+
+impl Header {
+    /// As a sentence has it.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Is(text) => format!("{text:?}"),
+            Self::There => "there".to_owned(),
+            Self::Absent => "absent".to_owned(),
+        }
+    }
+}
+
 /// From where on is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Since {
@@ -126,6 +146,21 @@ pub(crate) enum Since {
 pub(crate) enum HowMany {
     Exactly(u32),
     Between(u32, Option<u32>),
+}
+
+impl HowMany {
+    pub(super) const fn least(self) -> u32 {
+        match self {
+            Self::Exactly(number) | Self::Between(number, _) => number,
+        }
+    }
+
+    pub(super) const fn most(self) -> Option<u32> {
+        match self {
+            Self::Exactly(number) => Some(number),
+            Self::Between(_, most) => most,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

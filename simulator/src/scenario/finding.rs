@@ -9,12 +9,12 @@ const SHOWN: usize = 100;
 /// So many findings are kept; who has more begins with these.
 const MAX_FINDINGS: usize = 100;
 
-/// A place in a scenario file.
+/// A place in a scenario file, or an option of the command line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    /// The file, as messages call it.
+    /// The file, as messages call it; the option, if it is one.
     pub(crate) file: Arc<str>,
-    /// The line, from 1.
+    /// The line, from 1; 0 of an option.
     pub(crate) line: u64,
     /// The column, from 1.
     pub(crate) column: u64,
@@ -24,10 +24,18 @@ impl Place {
     pub(crate) fn start_of(file: &str) -> Self {
         Self { file: file.into(), line: 1, column: 1 }
     }
+
+    /// An option of the command line, which has no lines.
+    pub(super) fn option(option: &str) -> Self {
+        Self { file: option.into(), line: 0, column: 0 }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return f.write_str(&self.file);
+        }
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
@@ -78,7 +86,7 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(super) fn remember(&mut self, file: &str, text: &str) {
-        self.texts.insert(file.into(), text.into());
+        self.texts.insert(file.into(), text.trim_start_matches('\u{feff}').into());
     }
 
     pub(super) fn form(&mut self, place: &Place, reason: impl Into<String>) {
@@ -97,7 +105,8 @@ impl Findings {
         if self.found.len() >= MAX_FINDINGS {
             return;
         }
-        let line = usize::try_from(place.line).unwrap_or(usize::MAX).saturating_sub(1);
+        // No line has the number of an option, which is 0.
+        let line = usize::try_from(place.line).unwrap_or(usize::MAX).wrapping_sub(1);
         let text = self.texts.get(&place.file).map_or("", AsRef::as_ref);
         let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
         let shown: String =

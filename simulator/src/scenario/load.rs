@@ -6,6 +6,7 @@ mod unroll;
 pub(crate) use files::is_part;
 pub(crate) use unroll::MAX_STEPS;
 
+use super::broken::Broken;
 use super::check;
 use super::finding::{Findings, Place};
 use super::parameters::Parameters;
@@ -56,31 +57,40 @@ pub(crate) fn load(
     set: &[(String, String)],
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Loaded {
-    let mut loader =
-        Loader { read, findings: Findings::default(), sources: Vec::new(), chain: Vec::new(), files: 0 };
+    let mut loader = Loader {
+        read,
+        findings: Findings::default(),
+        sources: Vec::new(),
+        chain: Vec::new(),
+        files: 0,
+        broken: Broken::default(),
+    };
     let main = Place::start_of(file);
     let whole = loader.file(file, file, &main);
-    let Loader { mut findings, sources, .. } = loader;
+    let Loader { mut findings, sources, mut broken, .. } = loader;
     let Some(head) = whole else { return Loaded { scenario: None, findings } };
     let mut parameters = Parameters::default();
     declare(&sources, &mut parameters, &mut findings);
-    for (name, text) in set {
-        if let Err(reason) = parameters.set(name, text) {
-            findings.sense(&main, reason);
+    for (at, (name, text)) in set.iter().enumerate() {
+        let option = Place::option(&format!("--set {name}"));
+        if set[..at].iter().any(|(other, _)| other == name) {
+            findings.sense(&option, "this parameter is set twice; take one of the two options away");
+        } else if let Err(reason) = parameters.set(name, text) {
+            findings.sense(&option, format!("{file} {reason}"));
         }
     }
     let mut draft = Draft::default();
     for node in sources.iter().filter_map(|source| source.stage.as_ref()) {
-        draft.add(&parameters.substitute(node, &mut findings), &mut findings);
+        draft.add(&parameters.substitute(node, &mut findings), &mut broken, &mut findings);
     }
     let stage = draft.finish(&main, &mut findings);
     let mut unrolling =
-        Unrolling { parameters, findings, steps: Vec::new(), number: 0, depth: 0, full: false };
+        Unrolling { parameters, findings, broken, steps: Vec::new(), number: 0, depth: 0, full: false };
     for source in &sources {
         let prefix = if source.main { String::new() } else { format!("{}:", source.called) };
         unrolling.all(&source.steps, &prefix);
     }
-    let Unrolling { parameters, mut findings, steps, full, .. } = unrolling;
+    let Unrolling { parameters, mut findings, broken, steps, full, .. } = unrolling;
     for key in sources.iter().flat_map(|source| &source.parameters).map(|(key, _)| key) {
         if !full && !findings.any_fault() && !parameters.is_used(&key.name) {
             findings.hint(&key.place, format!("nothing uses the parameter `{}`", key.name));
@@ -94,7 +104,7 @@ pub(crate) fn load(
     let scenario = Scenario { file, name, title, why, parameters: parameters.shown(), stage, steps };
     // Of a scenario that was cut off nothing more can be said.
     if !full {
-        check::check(&scenario, &mut findings);
+        check::check(&scenario, &broken, &mut findings);
     }
     Loaded { scenario: (!findings.any_fault()).then_some(scenario), findings }
 }

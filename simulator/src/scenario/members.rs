@@ -5,7 +5,7 @@ mod time;
 
 pub(crate) use names::{Named, is_name};
 pub(super) use names::{name, named};
-pub(crate) use time::{MAX_TIME, shown};
+pub(crate) use time::{MAX_STEP, MAX_TIME, shown};
 pub(super) use time::{instant, time};
 
 use super::finding::{Findings, Place, nearest};
@@ -23,7 +23,10 @@ impl<'n> Members<'n> {
     /// `what` is for messages, e.g. `a step`.
     pub(super) fn of(node: &'n Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
         let Value::Members(members) = &node.value else {
-            wrong(node, &format!("{what}: an object"), findings);
+            let below = matches!(node.value, Value::Nothing);
+            let below =
+                if below { ", whose members stand on lines below that are indented further" } else { "" };
+            wrong(node, &format!("{what}: an object{below}"), findings);
             return None;
         };
         let left = members.iter().map(|(key, value)| (key, value)).collect();
@@ -38,12 +41,17 @@ impl<'n> Members<'n> {
 
     pub(super) fn need(&mut self, name: &'static str, findings: &mut Findings) -> Option<&'n Node> {
         let taken = self.take(name);
-        if taken.is_none() {
-            let unknown = self.left.iter().any(|(key, _)| !nearest(&key.name, [name]).is_empty());
-            let told = if unknown { "; it seems to be misspelt" } else { "; add it" };
-            findings.form(self.place, format!("{}: expected a member `{name}`, found none{told}", self.what));
+        // A misspelt one is told by `done`.
+        if taken.is_none() && !self.left.iter().any(|(key, _)| !nearest(&key.name, [name]).is_empty()) {
+            findings
+                .form(self.place, format!("{}: expected a member `{name}`, found none; add it", self.what));
         }
         taken
+    }
+
+    /// The values that nobody has asked for yet.
+    pub(super) fn left(&self) -> impl Iterator<Item = &'n Node> {
+        self.left.iter().map(|(_, value)| *value)
     }
 
     pub(super) fn place(&self) -> &'n Place {
@@ -162,7 +170,9 @@ pub(super) fn whole(node: &Node, what: &str, least: i64, most: i64, findings: &m
     match node.value {
         Value::Whole(number) if (least..=most).contains(&number) => u32::try_from(number).ok(),
         _ => {
-            wrong(node, &format!("{what}: a whole number from {least} to {most}"), findings);
+            let quoted = matches!(&node.value, Value::Text(text) if text.parse::<i64>().is_ok());
+            let quotes = if quoted { " without quotes" } else { "" };
+            wrong(node, &format!("{what}: a whole number from {least} to {most}{quotes}"), findings);
             None
         }
     }
@@ -222,7 +232,7 @@ pub(super) fn digits(
         }
         Value::Unknown => return None,
         Value::Text(_) => "other text",
-        Value::Whole(_) => "a number without quotes",
+        Value::Whole(_) | Value::Decimal(_) => "a number without quotes",
         _ => "something else",
     };
     let count = if least == most { format!("{least}") } else { format!("{least} to {most}") };

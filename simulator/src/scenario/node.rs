@@ -10,6 +10,14 @@ use serde_saphyr::Spanned;
 
 use super::finding::{Findings, Place};
 
+/// So deep a file may be nested: repetitions as deep as they may be, and an expectation in them. A parser that goes deeper
+/// needs more stack than a thread has.
+const MAX_NESTED: usize = 40;
+/// So many values may a file have, what aliases stand for counted.
+const MAX_VALUES: usize = 250_000;
+/// From here on a number has more digits than it holds.
+const LARGE: f64 = 1e15;
+
 /// A value with its place.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -45,7 +53,9 @@ impl Value {
             Self::Nothing => "nothing".to_owned(),
             Self::Truth(truth) => format!("the truth value {truth}"),
             Self::Whole(number) => format!("the number {number}"),
-            Self::Decimal(number) => format!("the number {number}"),
+            // Written out, it would be hundreds of digits that nobody wrote.
+            Self::Decimal(number) if number.abs() >= LARGE => "a number that is too large".to_owned(),
+            Self::Decimal(number) => format!("the number {number:?}"),
             Self::Text(text) => format!("`{}`", text.chars().take(60).collect::<String>()),
             Self::List(_) => "a list".to_owned(),
             Self::Members(_) => "an object".to_owned(),
@@ -154,7 +164,12 @@ pub(super) fn parse(file: &str, text: &str, findings: &mut Findings) -> Option<N
         findings.form(&Place::start_of(file), reason);
         return None;
     }
-    let options = serde_saphyr::options! { strict_booleans: true, no_schema: true, with_snippet: false };
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        no_schema: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: MAX_NESTED, max_nodes: MAX_VALUES },
+    };
     match serde_saphyr::from_str_with_options::<Raw>(text, options) {
         Ok(raw) => Some(placed(raw, &file.into())),
         Err(fault) => {
@@ -172,8 +187,31 @@ fn reason(fault: &serde_saphyr::Error, line: &str) -> String {
         let key = key.as_deref().unwrap_or("a member");
         return format!("`{key}` stands twice in one place; expected it once, take one of the two away");
     }
+    if matches!(fault.without_snippet(), serde_saphyr::Error::MultipleDocuments { .. }) {
+        return "a second document begins here: expected one scenario in a file; take the line `---` or what follows away, \
+                or make two files of it"
+            .to_owned();
+    }
     let told = fault.to_string();
     let told = told.split(" at line ").next().unwrap_or_default();
+    if told.starts_with("budget breached") || told.contains("recursion limit") {
+        return format!(
+            "expected a file that is nested at most {MAX_NESTED} deep and has at most {MAX_VALUES} values, what aliases stand for \
+             counted; this is more"
+        );
+    }
+    if told.contains("non-finite") {
+        return "expected a number, found one that is none or beyond all bounds (.inf, .nan, 1e999)"
+            .to_owned();
+    }
+    if told.contains("must be quoted") || told.contains("expected string scalar") {
+        return "expected the name of a member, which is text: put it in quotes if it is a number, and use no list or \
+                object as a name"
+            .to_owned();
+    }
+    if told.contains("mapping values are not allowed") {
+        return format!("this is no YAML: {told}; text that has a colon and a blank in it stands in quotes");
+    }
     if line.contains("${") && line.contains('{') {
         return format!(
             "this is no YAML: {told}; a parameter within {{ }} or [ ] is written in quotes: \"${{name}}\""

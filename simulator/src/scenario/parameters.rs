@@ -48,15 +48,18 @@ impl Parameters {
         self.values.iter().map(|(name, value)| (name.clone(), plain(value))).collect()
     }
 
-    /// A value of `--set`, of the kind that the file's own value has.
+    /// A value of `--set`, of the kind that the file's own value has; or what is wrong, as a sentence about the file.
     pub(super) fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
         let Some(old) = self.values.get(name) else {
             let known: Vec<&str> = self.names().collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(format!(
-                "--set {name}: the scenario has no such parameter; it has {known}{}",
-                nearest(name, self.names())
-            ));
+            if known.is_empty() {
+                return Err(
+                    "has no parameter at all; leave the option out, or declare one under `parameters`"
+                        .to_owned(),
+                );
+            }
+            let near = nearest(name, self.names());
+            return Err(format!("has no such parameter; there are: {}{near}", known.join(", ")));
         };
         let (value, kind) = match old {
             Value::Whole(_) => (text.parse().ok().map(Value::Whole), "a whole number"),
@@ -66,7 +69,7 @@ impl Parameters {
             Value::Truth(_) => (text.parse().ok().map(Value::Truth), "true or false"),
             _ => (Some(Value::Text(text.to_owned())), "text"),
         };
-        let value = value.ok_or_else(|| format!("--set {name}: expected {kind}, found `{text}`"))?;
+        let value = value.ok_or_else(|| format!("expects {kind}, as its own value is, found `{text}`"))?;
         self.put(name, value);
         Ok(())
     }

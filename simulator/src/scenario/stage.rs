@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::finding::Findings;
+use super::finding::{Findings, Place};
 use super::members::{self, Members, Named};
 use super::node::{Key, Node, Value};
 
@@ -68,6 +68,8 @@ pub(crate) struct Retry {
     pub(crate) max_delay: Duration,
     pub(crate) attempts: u32,
     pub(crate) timeout: Duration,
+    /// Where it stands, if anywhere.
+    pub(crate) place: Option<Place>,
 }
 
 /// A merchant gateway of the scenario's own; the sandbox gives it an id.
@@ -164,10 +166,25 @@ fn receiver_of(node: &Node, findings: &mut Findings) -> Option<Receiver> {
 fn https(node: &Node, what: &str, findings: &mut Findings) -> Option<String> {
     let text = members::text(node, what, 1024, findings)?;
     if text.len() > "https://".len() && text.starts_with("https://") && !text.contains(char::is_whitespace) {
-        return Some(text);
+        if names_somebody(&text) {
+            return Some(text);
+        }
+        let reason = format!("expected {what}: a host, and a port from 1 to 65535 if any, found `{text}`");
+        findings.sense(&node.place, reason);
+        return None;
     }
     members::wrong(node, &format!("{what}: an https URL, since D1 speaks TLS alone"), findings);
     None
+}
+
+/// Whether a URL has a host, and a port that can be.
+fn names_somebody(url: &str) -> bool {
+    let Ok(url) = url.parse::<http::Uri>() else { return false };
+    let Some(authority) = url.authority().filter(|authority| !authority.host().is_empty()) else {
+        return false;
+    };
+    let behind_host = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, behind)| behind);
+    !behind_host.contains(':') || authority.port_u16().is_some_and(|port| port > 0)
 }
 
 fn oauth(node: &Node, findings: &mut Findings) -> Option<Oauth> {

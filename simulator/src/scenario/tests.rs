@@ -1,9 +1,13 @@
 //! The language as a whole: what is taken, what is refused, and in which words.
 
 mod any_input;
+mod bad_input;
+mod editor;
 mod faulty;
+mod follow_ups;
 mod library;
 mod schema;
+mod unreachable;
 
 use std::collections::BTreeMap;
 

@@ -24,6 +24,15 @@ impl Operation {
             Self::DeleteToken => "deleteToken",
         }
     }
+
+    /// The status of an answer when all is well (C16-C20).
+    pub(super) const fn status(self) -> u32 {
+        match self {
+            Self::CreateMerchant | Self::CreateToken | Self::CreateTransaction => 201,
+            Self::GetAccessToken | Self::GetToken => 200,
+            Self::DeleteToken => 204,
+        }
+    }
 }
 
 /// What a gateway calls.

@@ -8,6 +8,7 @@ mod receiver;
 mod reports;
 mod scenario;
 mod scenario_attach;
+mod scenario_expect;
 mod scenario_record;
 mod scenario_run;
 

@@ -1,6 +1,7 @@
 //! `d1sim scenario`: what QA people meet.
 
 use std::fs;
+use std::process::Command;
 
 use super::{empty_folder, ends};
 
@@ -18,6 +19,14 @@ fn a_new_scenario_is_checked_and_explained_and_nothing_is_overwritten() {
     let (_, said) = ends(folder.path(), &["scenario", "new", "my-day"], 71);
     assert!(said.contains("my-day.yaml is there already"), "{said}");
     assert_eq!(fs::read(folder.path().join("my-day.yaml")).expect("a file"), before);
+    let (_, said) = ends(folder.path(), &["scenario", "new", "second-day"], 0);
+    assert!(!said.contains("scenario.schema.json"), "{said}");
+    fs::write(folder.path().join("scenario.schema.json"), "{}").expect("written");
+    let (_, said) = ends(folder.path(), &["scenario", "new", "third-day"], 0);
+    assert!(
+        said.contains("scenario.schema.json is not that of this version: `d1sim scenario schema >"),
+        "{said}"
+    );
     let (_, said) = ends(folder.path(), &["scenario", "new", "../My Day"], 64);
     assert!(said.contains("expected a name of small letters"), "{said}");
 }
@@ -68,4 +77,33 @@ fn what_cannot_be_read_is_told_and_an_empty_folder_is_nothing() {
     assert!(out.contains("expected UTF-8, found a byte in line 2"), "{out}");
     let (_, said) = ends(folder.path(), &["scenario", "check", "x.yaml", "--set", "n"], 64);
     assert!(said.contains("expected NAME=VALUE"), "{said}");
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_told_and_not_waited_for() {
+    let folder = empty_folder();
+    let made = Command::new("mkfifo").arg("_pipe.yaml").current_dir(folder.path()).status().expect("mkfifo");
+    assert!(made.success());
+    let text = "scenario: 1\nname: a\ntitle: A.\nwhy: B.\ninclude: [_pipe.yaml]\nsteps: [{note: x}]\n";
+    fs::write(folder.path().join("a.yaml"), text).expect("written");
+    for file in ["a.yaml", "_pipe.yaml"] {
+        // Whoever opens a pipe waits for ever for somebody to write into it.
+        let mut command = Command::new("timeout");
+        command.args(["20", env!("CARGO_BIN_EXE_d1sim"), "scenario", "check", file]);
+        let output = command.current_dir(folder.path()).output().expect("timeout");
+        assert_eq!(output.status.code(), Some(64), "{file}: 124 is a program that hangs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("cannot read _pipe.yaml: expected a file, found something else"), "{told}");
+    }
+}
+
+#[test]
+fn an_option_is_told_with_the_file_that_has_no_such_parameter() {
+    let folder = empty_folder();
+    ends(folder.path(), &["scenario", "new", "storm", "--template", "fault"], 0);
+    let (out, _) = ends(folder.path(), &["scenario", "check", "storm.yaml", "--set", "refusal=3"], 64);
+    assert_eq!(
+        out,
+        "--set refusal: storm.yaml has no such parameter; there are: refusals; did you mean `refusals`?\n"
+    );
 }

@@ -153,7 +153,7 @@ fn two_runs_with_one_seed_write_the_same_transcripts_without_what_only_one_run_h
 #[test]
 fn what_is_not_as_expected_is_told_with_its_place_in_every_report() {
     let folder = empty_folder();
-    let steps = "  - issuer: {event: token.suspend, token: subscription}\n  - expect:\n      receiver: {subscription: ACTIVE}\n      calls: {operation: createToken, count: 2}\n  - call: {getToken: {token: subscription}, answer: {state: ACTIVE}}\n";
+    let steps = "  - issuer: {event: token.suspend, token: subscription}\n  - expect:\n      receiver: {subscription: ACTIVE}\n      calls: {operation: createToken, count: 2}\n  - call: {getToken: {token: subscription}, answer: {cardLastDigits: \"0000\"}}\n";
     scenario(folder.path(), "bad-day", steps);
     let files = ["--junit", "j.xml", "--json", "j.ndjson", "--html", "p.html", "--transcript", "t.txt"];
     let arguments = [&["scenario", "run", "bad-day.yaml"][..], &files].concat();

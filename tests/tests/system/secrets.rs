@@ -17,6 +17,8 @@ use crate::flow::{LifeCycle, first_payment};
 
 /// A card outside the table of test cards.
 const UNLISTED: &str = "5100000000000008";
+/// What a caller sends in headers that nobody asks for.
+const HEADED: &str = "a-word-that-nobody-may-read";
 /// The secret of the receiver's token endpoint.
 const CLIENT_SECRET: &str = "open-sesame-12345";
 
@@ -142,6 +144,17 @@ async fn misplace_a_card(sandbox: &Sandbox) {
     caller.call(Method::POST, &path, UNLISTED, json!({"pan": UNLISTED})).await;
     let headers = [("x-correlation-id", UNLISTED), ("authorization", UNLISTED)];
     caller.send(Method::GET, &path, &headers, "").await;
+    let basic = format!("Basic {HEADED}");
+    let headers = [
+        ("authorization", basic.as_str()),
+        ("cookie", HEADED),
+        ("proxy-authorization", HEADED),
+        ("x-api-key", HEADED),
+        ("user-agent", UNLISTED),
+        (UNLISTED, "x"),
+    ];
+    caller.send(Method::GET, &path, &headers, "").await;
+    caller.send(Method::GET, &path, &[("authorization", HEADED)], "").await;
     let event =
         json!({"gateway": "MGW_000001", "tokenId": UNLISTED, "event": "card.replace", "pan": UNLISTED});
     sandbox.admin.post("/events", event).await;
@@ -179,12 +192,17 @@ async fn no_secret_that_passes_is_in_anything_that_comes_out() {
     secrets.of_exchanges(&outbound.exchanges());
     secrets.of_folder(&folder);
     secrets.add("a client secret", CLIENT_SECRET);
+    secrets.add("a secret header", HEADED);
     secrets.add("a misplaced PAN", UNLISTED);
     secrets.add("a misplaced PAN", "5100 0000 0000 0008");
     secrets.add("a misplaced PAN", "5100-0000-0000-0008");
-    assert_eq!(secrets.kinds().len(), 11, "every kind was planted: {:?}", secrets.kinds());
+    assert_eq!(secrets.kinds().len(), 12, "every kind was planted: {:?}", secrets.kinds());
 
-    secrets.assert_absent("the journal", &sandbox.admin.journal_text().await);
+    let journal = sandbox.admin.journal_text().await;
+    for told in ["\"authorization\":\"Bearer\"", "\"authorization\":\"Basic\"", "\"cookie\":\"[redacted]\""] {
+        assert!(journal.contains(told), "the headers were told of: {told}");
+    }
+    secrets.assert_absent("the journal", &journal);
     secrets.assert_absent("/state", &sandbox.admin.get("/state").await);
     secrets.assert_absent("/info", &sandbox.admin.get("/info").await);
     let handled = format!("{:?} {:?} {client:?} {debug}", receiver.seen.all(), receiver.store);

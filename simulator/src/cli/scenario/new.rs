@@ -27,7 +27,15 @@ pub(super) fn run(args: &NewScenario) -> Result<(), Failure> {
         )));
     }
     let schema = write_new(Path::new(SCHEMA_FILE), d1_fixtures::SCENARIO_SCHEMA)?;
-    let beside = if schema { format!(", and {SCHEMA_FILE} for your editor") } else { String::new() };
+    let beside = if schema {
+        format!(", and {SCHEMA_FILE} for your editor")
+    } else if std::fs::read(SCHEMA_FILE).is_ok_and(|text| text == d1_fixtures::SCENARIO_SCHEMA.as_bytes()) {
+        String::new()
+    } else {
+        format!(
+            "\n{SCHEMA_FILE} is not that of this version: `d1sim scenario schema > {SCHEMA_FILE}` renews it"
+        )
+    };
     say(&format!(
         "wrote {file}{beside}\nnext: d1sim scenario check {file}\n      d1sim scenario explain {file}\n      d1sim scenario run {file}"
     ));

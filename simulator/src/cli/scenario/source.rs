@@ -69,10 +69,11 @@ fn read_built_in(file: &str) -> Result<String, String> {
 }
 
 fn read_file(file: &str) -> Result<String, String> {
-    let opened = File::open(file).map_err(|fault| fault.to_string())?;
-    if !opened.metadata().map_err(|fault| fault.to_string())?.is_file() {
+    // Before it is opened: to open a pipe waits for who writes into it.
+    if !fs::metadata(file).map_err(|fault| fault.to_string())?.is_file() {
         return Err("expected a file, found something else of this name".to_owned());
     }
+    let opened = File::open(file).map_err(|fault| fault.to_string())?;
     let mut bytes = Vec::new();
     opened.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|fault| fault.to_string())?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_BYTES) {

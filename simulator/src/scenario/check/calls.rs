@@ -4,11 +4,11 @@ use d1_fixtures::{Behaviour, TestCard};
 
 use super::Checker;
 use super::world::TokenKnown;
-use crate::scenario::finding::{Place, nearest};
+use crate::scenario::finding::Place;
 use crate::scenario::members::Named;
 use crate::scenario::stage::{Caller, CardGiven};
 use crate::scenario::step::{Call, Gives, Request};
-use crate::scenario::words::{ERROR_CODES, Operation, TokenState};
+use crate::scenario::words::{Operation, TokenState};
 
 /// The members of answers (C16-C19).
 const MERCHANT: [&str; 3] = ["merchantId", "merchantName", "creationTimestamp"];
@@ -29,7 +29,14 @@ impl Checker<'_> {
         let stage = &self.scenario.stage;
         for merchant in &stage.merchants {
             self.gateway(merchant.gateway.as_ref());
-            self.world.merchants.insert(merchant.name.name.clone());
+            let gateway = merchant.gateway.as_ref().map(|gateway| gateway.name.clone());
+            self.world.merchants.insert(merchant.name.name.clone(), gateway);
+        }
+        if stage.retry.max_delay < stage.retry.first_delay
+            && let Some(place) = &stage.retry.place
+        {
+            self.findings
+                .hint(place, "`maxDelay` is shorter than `firstDelay`, which then is never waited for");
         }
         for card in &stage.cards {
             match &card.card {
@@ -44,13 +51,16 @@ impl Checker<'_> {
                               `call` that `gives: {refused: {status: 403, errorCode: TOKENIZATION_DECLINED}}`";
                 self.findings.sense(&token.card.place, reason);
             }
-            self.make_token(&token.name.name, Some(&token.card.name));
+            self.make_token(&token.name.name, Some(&token.merchant.name), Some(&token.card.name));
         }
     }
 
     fn test_card(&mut self, test: &Named) {
         let cards = self.cards;
         self.known(test, "test card", cards.iter().map(|card| card.name.as_str()));
+        if let Some(card) = cards.iter().find(|card| card.name == test.name) {
+            self.month(&card.exp, &test.place, "the expiry date of this test card");
+        }
     }
 
     fn number(&mut self, pan: &str, exp: &str, place: &Place) {
@@ -80,7 +90,7 @@ impl Checker<'_> {
         }
     }
 
-    fn test_card_of(&self, card: &str) -> Option<&TestCard> {
+    pub(super) fn test_card_of(&self, card: &str) -> Option<&TestCard> {
         let card = self.scenario.stage.cards.iter().find(|known| known.name.name == card)?;
         match &card.card {
             CardGiven::Test(test) => self.cards.iter().find(|known| known.name == test.name),
@@ -92,7 +102,7 @@ impl Checker<'_> {
         self.test_card_of(card).is_some_and(|card| card.behaviour == Behaviour::Decline)
     }
 
-    pub(super) fn make_token(&mut self, name: &str, card: Option<&str>) {
+    pub(super) fn make_token(&mut self, name: &str, merchant: Option<&str>, card: Option<&str>) {
         let behaviour = card.and_then(|card| self.test_card_of(card)).map(|card| card.behaviour);
         let (soon, after_first_use) = match behaviour {
             Some(Behaviour::Soon { event, .. }) => (Some(event), None),
@@ -103,9 +113,13 @@ impl Checker<'_> {
         self.world.told |= soon.or(after_first_use).is_some();
         let outside = self.scenario.stage.caller == Caller::Outside;
         let state = (!outside).then_some(TokenState::Active);
-        let card = card.map(str::to_owned);
-        let known =
-            TokenKnown { card, state, soon: soon.is_some(), after_first_use: after_first_use.is_some() };
+        let known = TokenKnown {
+            card: card.map(str::to_owned),
+            merchant: merchant.map(str::to_owned),
+            state,
+            soon: soon.is_some(),
+            after_first_use: after_first_use.is_some(),
+        };
         self.world.tokens.insert(name.to_owned(), known);
     }
 
@@ -126,9 +140,11 @@ impl Checker<'_> {
         let (operation, members) = match &call.request {
             Request::CreateMerchant { gateway, merchant, .. } => {
                 self.one_gateway(gateway.as_ref(), place);
-                self.new_name(merchant, "merchant", self.world.merchants.contains(&merchant.name));
+                self.new_name(merchant, "merchant", self.world.merchants.contains_key(&merchant.name));
                 if ok {
-                    self.world.merchants.insert(merchant.name.clone());
+                    let only = &self.scenario.stage.gateways[0].name;
+                    let gateway = gateway.as_ref().unwrap_or(only).name.clone();
+                    self.world.merchants.insert(merchant.name.clone(), Some(gateway));
                 }
                 (Operation::CreateMerchant, &MERCHANT[..])
             }
@@ -138,6 +154,7 @@ impl Checker<'_> {
             }
             Request::GetToken { token } => {
                 self.use_token(token, call, place, false);
+                self.state_answered(token, call, place);
                 (Operation::GetToken, &TOKEN[..])
             }
             Request::CreateTransaction { token, .. } => {
@@ -157,46 +174,27 @@ impl Checker<'_> {
                 (Operation::DeleteToken, &[][..])
             }
         };
-        self.outcome(call, place, members);
-        self.world.calls.push(operation);
-    }
-
-    fn outcome(&mut self, call: &Call, place: &Place, members: &[&str]) {
-        if call.gives == Gives::Ok && call.ambiguous == Some(true) {
-            self.findings.sense(
-                place,
-                "what came out well is not ambiguous; expected another `gives`, or no `ambiguous`",
-            );
-        }
-        if call.gives != Gives::Ok && !call.answer.is_empty() {
-            self.findings
-                .sense(place, "`answer` is what D1 gives when all is well; expected `gives: ok` beside it");
-        }
-        for (member, _) in &call.answer {
-            if !members.contains(&member.as_str()) {
-                let near = nearest(member, members.iter().copied());
-                let reason = format!(
-                    "`answer`: no member of this answer is called `{member}`; expected one of {}{near}",
-                    members.join(", ")
-                );
-                self.findings.sense(place, reason);
-            }
-        }
-        if let Gives::Refused { error_code: Some(code), .. } = &call.gives
-            && !ERROR_CODES.contains(&code.as_str())
-            && !self.world.codes.contains(code)
-        {
-            let near = nearest(code, ERROR_CODES);
-            self.findings.sense(
-                place,
-                format!("neither the contract nor a fault of this scenario answers `{code}`{near}"),
-            );
-        }
+        self.outcome(call, operation, place, members);
+        let token = match &call.request {
+            Request::CreateMerchant { .. } => None,
+            Request::CreateToken { token, .. } => token.as_ref(),
+            Request::GetToken { token }
+            | Request::CreateTransaction { token, .. }
+            | Request::DeleteToken { token } => Some(token),
+        };
+        self.world.calls.push((operation, token.map(|token| token.name.clone())));
     }
 
     fn create_token(&mut self, merchant: &Named, card: &Named, token: Option<&Named>, call: &Call) {
         let known = self.merchant(merchant) & self.card(card);
         let ok = call.gives == Gives::Ok;
+        let given = self.scenario.stage.cards.iter().find(|known| known.name.name == card.name);
+        if let Some(CardGiven::Number { exp, .. }) = given.map(|given| &given.card)
+            && self.world.clock.is_some()
+            && ok
+        {
+            self.month(exp, &card.place, "`exp` of this card");
+        }
         if known && ok && self.declines(&card.name) && !self.world.troubled() {
             let reason = "this card is declined; expected `gives: {refused: {status: 403, errorCode: TOKENIZATION_DECLINED}}`";
             self.findings.sense(&card.place, reason);
@@ -204,43 +202,11 @@ impl Checker<'_> {
         let Some(token) = token else { return };
         self.new_name(token, "token", self.world.tokens.contains_key(&token.name));
         if ok {
-            self.make_token(&token.name, Some(&card.name));
+            self.make_token(&token.name, Some(&merchant.name), Some(&card.name));
         } else {
             let reason =
                 "a call that gives no token leaves nothing to be named; expected `gives: ok`, or no `as`";
             self.findings.sense(&token.place, reason);
-        }
-    }
-
-    /// A call for a token, whose state allows it or not.
-    fn use_token(&mut self, token: &Named, call: &Call, place: &Place, pays: bool) {
-        if !self.token(token) || self.world.troubled() {
-            return;
-        }
-        let Some(state) = self.world.state_of(&token.name) else { return };
-        let wanted = match state {
-            TokenState::Deleted => Some((404, "RESOURCE_NOT_FOUND")),
-            TokenState::Suspended if pays => Some((403, "FORBIDDEN_STATE")),
-            _ => None,
-        };
-        let name = &token.name;
-        match (&call.gives, wanted) {
-            (Gives::Ok, Some((status, code))) => {
-                let reason = format!(
-                    "`{name}` is {} by then, so that this cannot come out well; expected `gives: {{refused: {{status: {status}, errorCode: {code}}}}}`",
-                    state.as_str()
-                );
-                self.findings.sense(place, reason);
-            }
-            (Gives::Refused { error_code: Some(code), .. }, _)
-                if ["FORBIDDEN_STATE", "RESOURCE_NOT_FOUND"].contains(&code.as_str())
-                    && wanted.is_none_or(|(_, wanted)| wanted != code) =>
-            {
-                let reason =
-                    format!("`{name}` is {} by then, so that D1 has no reason for {code}", state.as_str());
-                self.findings.sense(place, reason);
-            }
-            _ => {}
         }
     }
 

@@ -2,23 +2,13 @@
 
 use super::Checker;
 use crate::scenario::expectation::{
-    Calls, Expectation, Expected, NeverWhat, Notifications, TokenExpectation, Wait,
+    ExpectNotifications, Expectation, Expected, NeverWhat, Notifications, TokenExpectation, Wait,
 };
 use crate::scenario::finding::Place;
 use crate::scenario::stage::{Caller, Receiver};
-use crate::scenario::words::{Operation, TokenState};
+use crate::scenario::words::{EventType, Operation, TokenState};
 
 impl Checker<'_> {
-    fn calls_known(&mut self, calls: &Calls) {
-        self.gateway(calls.gateway.as_ref());
-        if let Some(merchant) = &calls.merchant {
-            self.merchant(merchant);
-        }
-        if let Some(token) = &calls.token {
-            self.token(token);
-        }
-    }
-
     fn notifications_known(&mut self, notifications: &Notifications) {
         self.gateway(notifications.gateway.as_ref());
         if let Some(token) = &notifications.token {
@@ -33,13 +23,17 @@ impl Checker<'_> {
             Wait::Call(wait) => {
                 self.calls_known(&wait.calls);
                 if !outside {
-                    self.call_made(wait.calls.operation, wait.nth, place);
+                    self.call_made(&wait.calls, wait.nth, place);
                 }
                 let Some(made) = &wait.made else { return };
                 match wait.calls.operation {
-                    Some(Operation::CreateToken) => self.make_token(&made.name, None),
+                    Some(Operation::CreateToken) => {
+                        let merchant = wait.calls.merchant.as_ref().map(|merchant| merchant.name.as_str());
+                        self.make_token(&made.name, merchant, None);
+                    }
                     Some(Operation::CreateMerchant) => {
-                        self.world.merchants.insert(made.name.clone());
+                        let gateway = wait.calls.gateway.as_ref().map(|gateway| gateway.name.clone());
+                        self.world.merchants.insert(made.name.clone(), gateway);
                     }
                     _ => {
                         let reason = "only createMerchant and createToken make something that could have a name; expected one of them as `operation`, or no `as`";
@@ -52,44 +46,58 @@ impl Checker<'_> {
                 if !outside && !self.world.told {
                     let reason = "no step before does anything of which D1 tells a receiver, so that this waits in vain";
                     self.findings.sense(place, reason);
+                } else if let Some(most) = self.foretold(&wait.notifications)
+                    && usize::try_from(wait.nth).is_ok_and(|nth| nth > most)
+                {
+                    let reason = format!(
+                        "the steps before let D1 tell {most} of this at most, so that number {} is waited for in vain; expected a step `issuer` before, or another token or event",
+                        wait.nth
+                    );
+                    self.findings.sense(place, reason);
                 }
             }
         }
     }
 
-    /// With our own client, calls come of steps alone.
-    fn call_made(&mut self, operation: Option<Operation>, nth: u32, place: &Place) {
-        // The client asks for access tokens by itself.
-        if operation == Some(Operation::GetAccessToken) {
-            return;
+    /// How many notifications of this kind D1 can have to tell by now; `None` where that is not known.
+    pub(super) fn foretold(&self, notifications: &Notifications) -> Option<usize> {
+        let outside = self.scenario.stage.caller == Caller::Outside;
+        if outside || self.world.unsure || !self.world.planned.is_empty() {
+            return None;
         }
-        let made =
-            self.world.calls.iter().filter(|made| operation.is_none_or(|wanted| wanted == **made)).count();
-        let staged = match operation {
-            Some(Operation::CreateMerchant) => self.scenario.stage.merchants.len(),
-            Some(Operation::CreateToken) => self.scenario.stage.tokens.len(),
-            _ => 0,
+        let fits = |(token, event): &&(String, EventType)| {
+            notifications.token.as_ref().is_none_or(|wanted| wanted.name == *token)
+                && notifications.event.is_none_or(|wanted| wanted == *event)
         };
-        let what = operation.map_or("call", Operation::as_str);
-        // A call may be made of several attempts.
-        if made == 0 && staged == 0 {
+        Some(self.world.events.iter().filter(fits).count())
+    }
+
+    fn notified(&mut self, expected: &ExpectNotifications, place: &Place) {
+        self.notifications_known(&expected.notifications);
+        if let Some(most) = self.foretold(&expected.notifications)
+            && usize::try_from(expected.number.least()).is_ok_and(|least| least > most)
+        {
             let reason = format!(
-                "nobody makes a {what} before: with `caller: own` calls come of steps `call` alone, so that this waits in vain"
+                "the steps before let D1 tell {most} of this at most; expected a step `issuer` before, or another token, event or `count`"
             );
             self.findings.sense(place, reason);
-        } else if !self.world.troubled() && usize::try_from(nth).is_ok_and(|nth| nth > made + staged) {
+        }
+        let attempts = self.scenario.stage.retry.attempts;
+        if let Some(wanted) = expected.attempts.filter(|wanted| *wanted > attempts) {
             let reason = format!(
-                "only {} {what} can have come by then, so that the {nth}th is waited for in vain",
-                made + staged
+                "D1 makes {attempts} attempts at most (`retry` of the stage), so that {wanted} cannot be"
             );
-            self.findings.hint(place, reason);
+            self.findings.sense(place, reason);
+        }
+        if let Some(wanted) = expected.attempts {
+            self.pauses(expected.spacing.len(), wanted, "attempts", place);
         }
     }
 
     pub(super) fn expect(&mut self, expectation: &Expectation) {
         match &expectation.expected {
-            Expected::Calls(expected) => self.calls_known(&expected.calls),
-            Expected::Notifications(expected) => self.notifications_known(&expected.notifications),
+            Expected::Calls(expected) => self.called(expected, &expectation.place),
+            Expected::Notifications(expected) => self.notified(expected, &expectation.place),
             Expected::Tokens(tokens) => self.states(tokens, &expectation.place),
             Expected::Receiver(tokens) => {
                 for token in tokens {
@@ -97,13 +105,16 @@ impl Checker<'_> {
                 }
                 self.probed(&expectation.place);
             }
-            Expected::InOrder(calls) => calls.iter().for_each(|calls| self.calls_known(calls)),
+            Expected::InOrder(calls) => self.in_order(calls, &expectation.place),
             Expected::Never(never) => {
                 match &never.what {
                     NeverWhat::Call(calls) => self.calls_known(calls),
                     NeverWhat::Notification(notifications) => self.notifications_known(notifications),
                 }
                 self.world.soon_happens();
+                let clock = self.world.clock.unwrap_or(self.scenario.stage.clock);
+                let later = jiff::SignedDuration::try_from(never.within).ok();
+                self.world.clock = later.and_then(|within| clock.checked_add(within).ok()).or(Some(clock));
             }
         }
     }

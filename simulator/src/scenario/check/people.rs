@@ -3,12 +3,14 @@
 use d1_fixtures::IssuerEvent;
 
 use super::Checker;
+use crate::faults;
+use crate::scenario::expectation::Notifications;
 use crate::scenario::finding::{Place, nearest};
 use crate::scenario::hostile::Fault;
 use crate::scenario::members::Named;
 use crate::scenario::stage::Caller;
-use crate::scenario::step::{Issuer, Target};
-use crate::scenario::words::{TokenState, of_card};
+use crate::scenario::step::{Forge, Issuer, Target};
+use crate::scenario::words::{EventType, Forgery, TokenState, of_card};
 
 /// So the faults of the hostile profile are called.
 const PROFILE: &str = "hostile-";
@@ -45,7 +47,9 @@ impl Checker<'_> {
             }
         };
         self.world.told = true;
+        let tells = EventType::of(issuer.event);
         for token in concerned {
+            self.world.events.push((token.clone(), tells));
             let state = match (issuer.event, self.world.state_of(&token)) {
                 (_, Some(TokenState::Deleted)) | (IssuerEvent::TokenDelete | IssuerEvent::CardDelete, _) => {
                     Some(TokenState::Deleted)
@@ -123,13 +127,19 @@ impl Checker<'_> {
         if let Some(merchant) = &fault.merchant {
             self.merchant(merchant);
         }
-        if let Some(card) = &fault.card {
-            self.card(card);
+        if let Some(card) = &fault.card
+            && self.card(card)
+            && self.test_card_of(&card.name).is_none()
+        {
+            let reason = "a fault can name test cards alone, and this is another number; expected `merchant` or `nth` to tell which \
+                          calls are meant";
+            self.findings.sense(&card.place, reason);
         }
         if let Some(token) = &fault.token {
             self.token(token);
         }
         self.world.codes.extend(fault.error_code.clone());
+        self.world.answered |= fault.effect == "answer";
         if self.scenario.stage.hostile && fault.name.name.starts_with(PROFILE) {
             let reason = format!(
                 "on a hostile stage the names that begin with `{PROFILE}` are those of its faults; give this one another"
@@ -145,10 +155,36 @@ impl Checker<'_> {
         }
         self.world.faults.insert(fault.name.name.clone(), fault.name.place.clone());
         self.world.ever.insert(fault.name.name.clone());
+        if !fault.body.contains_key("times") && !fault.body.contains_key("for") {
+            self.world.lasting.insert(fault.name.name.clone());
+        }
+        if self.world.lasting.len() > faults::MOST {
+            let reason = format!(
+                "expected at most {} faults at once, here is one more; lift one before, or give some `times` or `for`",
+                faults::MOST
+            );
+            self.findings.sense(&fault.name.place, reason);
+        }
+    }
+
+    pub(super) fn forge(&mut self, forge: &Forge) {
+        let known = self.token(&forge.token);
+        self.world.told = true;
+        let about =
+            Notifications { gateway: None, token: Some(forge.token.clone()), event: None, answered: None };
+        if known
+            && forge.forgery == Forgery::OldSequence
+            && self.foretold(&about).is_some_and(|most| most < 2)
+        {
+            let reason = "oldSequence tells an event anew that is long past, so that the token must have had two; expected two \
+                          steps `issuer` for it before";
+            self.findings.sense(&forge.token.place, reason);
+        }
     }
 
     pub(super) fn lift(&mut self, named: &Named) {
-        if self.world.faults.remove(&named.name).is_some() {
+        self.world.lasting.remove(&named.name);
+        if self.world.faults.remove(&named.name).is_some() || self.broken.may_have_made(&named.name) {
             return;
         }
         let reason = if self.world.ever.contains(&named.name) {

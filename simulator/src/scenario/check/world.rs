@@ -6,25 +6,34 @@ use d1_fixtures::IssuerEvent;
 use jiff::Timestamp;
 
 use crate::scenario::finding::Place;
-use crate::scenario::words::{Operation, TokenState};
+use crate::scenario::words::{EventType, Operation, TokenState};
 
 /// What is known; what somebody outside can have changed is not.
 #[derive(Debug, Default)]
 pub(super) struct World {
-    pub(super) merchants: BTreeSet<String>,
+    /// With their gateways, as far as they are known.
+    pub(super) merchants: BTreeMap<String, Option<String>>,
     pub(super) tokens: BTreeMap<String, TokenKnown>,
     /// The faults that are set, and where.
     pub(super) faults: BTreeMap<String, Place>,
     /// All that were ever set.
     pub(super) ever: BTreeSet<String>,
-    /// The calls that steps have made.
-    pub(super) calls: Vec<Operation>,
+    /// Those that are set and end by nothing but a `lift`.
+    pub(super) lasting: BTreeSet<String>,
+    /// A fault has answered in D1's place.
+    pub(super) answered: bool,
+    /// The calls that steps have made, and the token of each that had one.
+    pub(super) calls: Vec<(Operation, Option<String>)>,
     /// Codes that a fault answers.
     pub(super) codes: BTreeSet<String>,
     /// What test cards have planned.
     pub(super) planned: Vec<IssuerEvent>,
     /// Something has happened of which a receiver hears.
     pub(super) told: bool,
+    /// Of which a receiver hears because a step says so: which token, which event.
+    pub(super) events: Vec<(String, EventType)>,
+    /// A step could not be read: what it would have done is not known.
+    pub(super) unsure: bool,
     /// Certificates or clocks of our client may be wrong.
     pub(super) client_troubled: bool,
     /// The clock stands here or later.
@@ -34,6 +43,7 @@ pub(super) struct World {
 #[derive(Debug, Clone)]
 pub(super) struct TokenKnown {
     pub(super) card: Option<String>,
+    pub(super) merchant: Option<String>,
     /// `None` if it is not known.
     pub(super) state: Option<TokenState>,
     /// Its card plans something, so that its state is not known once the clock moves.
@@ -66,6 +76,18 @@ impl World {
         if let Some(token) = self.tokens.get_mut(token) {
             token.state = state;
         }
+    }
+
+    /// A step that could not be read may have done anything.
+    pub(super) fn unsettle(&mut self) {
+        self.tokens.values_mut().for_each(|token| token.state = None);
+        (self.unsure, self.client_troubled, self.told, self.answered) = (true, true, true, true);
+    }
+
+    /// Whether nothing but states and cards decides how calls end, and how often they are sent: no fault was ever set, and
+    /// no time has passed.
+    pub(super) fn calm(&self) -> bool {
+        self.ever.is_empty() && !self.client_troubled && self.clock.is_none()
     }
 
     /// Whether anything can make a call end otherwise than states and cards say.

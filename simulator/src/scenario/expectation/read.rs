@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    CallWait, Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, MAX_WAIT, Never,
-    NeverWhat, NotificationWait, Notifications, Since, TokenExpectation, USUAL_WAIT, Wait,
+    CallWait, Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, Header, HowMany, MAX_WAIT,
+    Never, NeverWhat, NotificationWait, Notifications, Since, TokenExpectation, USUAL_WAIT, Wait,
 };
 use crate::scenario::finding::Findings;
-use crate::scenario::members::{self, MAX_TIME, Members, Named};
+use crate::scenario::members::{self, MAX_STEP, MAX_TIME, Members, Named};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::scalar::{self, Scalar};
 use crate::scenario::words::{EVENT_TYPES, INBOUND, OUTCOMES, STATES};
@@ -15,6 +15,8 @@ use crate::scenario::words::{EVENT_TYPES, INBOUND, OUTCOMES, STATES};
 pub(in crate::scenario) const EXPECTATIONS: [&str; 6] =
     ["calls", "notifications", "tokens", "receiver", "inOrder", "never"];
 const MAX_COUNT: i64 = 1_000_000;
+/// The longest text that a header is expected to be.
+const MAX_HEADER: usize = 256;
 const INSTANT: Duration = Duration::from_millis(1);
 const SINCE: [(&str, Since); 2] = [("start", Since::Start), ("lastExpect", Since::LastExpect)];
 
@@ -30,7 +32,7 @@ fn calls(m: &mut Members<'_>, findings: &mut Findings) -> Calls {
     let operation = m.take("operation").and_then(|node| members::word(node, "operation", &INBOUND, findings));
     let [gateway, merchant, token] =
         ["gateway", "merchant", "token"].map(|name| optional_name(m, name, findings));
-    Calls { operation, gateway, merchant, token, answered: status(m, findings) }
+    Calls { place: m.place().clone(), operation, gateway, merchant, token, answered: status(m, findings) }
 }
 
 fn notifications(m: &mut Members<'_>, findings: &mut Findings) -> Notifications {
@@ -134,12 +136,46 @@ fn expect_calls(node: &Node, findings: &mut Findings) -> Option<ExpectCalls> {
     let mut m = Members::of(node, "`calls`", findings)?;
     let (calls, number) = (calls(&mut m, findings), how_many(&mut m, findings));
     let spacing = spacing(&mut m, findings);
-    let headers =
-        m.take("headers").map(|node| scalar::members(node, "`headers`", findings)).unwrap_or_default();
+    let headers = m.take("headers").map(|node| headers(node, findings)).unwrap_or_default();
     let body = m.take("members").map(|node| scalar::members(node, "`members`", findings)).unwrap_or_default();
     let since = since(&mut m, findings);
     m.done(findings);
     Some(ExpectCalls { calls, number, spacing, headers, members: body, since })
+}
+
+/// Headers by their names, whose letters may be small or capital.
+fn headers(node: &Node, findings: &mut Findings) -> Vec<(String, Header)> {
+    let Value::Members(members) = &node.value else {
+        members::wrong(node, "`headers`: an object of headers and their values", findings);
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for (key, node) in members {
+        if !is_header(&key.name) {
+            let reason =
+                format!("`headers`: expected the name of a header, e.g. content-type, found `{}`", key.name);
+            findings.form(&key.place, reason);
+            continue;
+        }
+        let header = match &node.value {
+            Value::Text(text) if text.chars().count() <= MAX_HEADER => Header::Is(text.clone()),
+            Value::Whole(number) => Header::Is(number.to_string()),
+            Value::Truth(true) => Header::There,
+            Value::Nothing => Header::Absent,
+            _ => {
+                let expected = "short text, a whole number, true for a header that must be there, or null for one that must not";
+                members::wrong(node, expected, findings);
+                continue;
+            }
+        };
+        all.push((key.name.clone(), header));
+    }
+    all
+}
+
+fn is_header(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(good)
 }
 
 fn expect_notifications(node: &Node, findings: &mut Findings) -> Option<ExpectNotifications> {
@@ -192,7 +228,15 @@ fn in_order(node: &Node, findings: &mut Findings) -> Option<Vec<Calls>> {
             return Some(calls);
         }
         let operation = members::word(item, "operation", &INBOUND, findings)?;
-        Some(Calls { operation: Some(operation), gateway: None, merchant: None, token: None, answered: None })
+        let place = item.place.clone();
+        Some(Calls {
+            place,
+            operation: Some(operation),
+            gateway: None,
+            merchant: None,
+            token: None,
+            answered: None,
+        })
     };
     Some(items.iter().filter_map(|item| one(item, findings)).collect())
 }
@@ -201,7 +245,7 @@ fn never(node: &Node, findings: &mut Findings) -> Option<Never> {
     let mut m = Members::of(node, "`never`", findings)?;
     let found = m.one_of(&["call", "notification"], findings);
     let within = m.need("within", findings);
-    let within = within.and_then(|node| members::time(node, "`within`", INSTANT, MAX_TIME, findings));
+    let within = within.and_then(|node| members::time(node, "`within`", INSTANT, MAX_STEP, findings));
     m.done(findings);
     let (kind, _, node) = found?;
     let mut m = Members::of(node, "what must not happen", findings)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{counted, members, quoted};
 use crate::scenario::expectation::{
-    Calls, ExpectCalls, ExpectNotifications, Expected, HowMany, NeverWhat, Notifications, Since,
+    Calls, ExpectCalls, ExpectNotifications, Expected, Header, HowMany, NeverWhat, Notifications, Since,
     TokenExpectation, Wait,
 };
 use crate::scenario::members::shown;
@@ -112,7 +112,9 @@ fn expected_calls(expected: &ExpectCalls) -> String {
     let mut text =
         format!("{} {}{}", how_many(expected.number), calls(&expected.calls), pauses(&expected.spacing));
     if !expected.headers.is_empty() {
-        text.push_str(&format!(", headers {}", members(&expected.headers)));
+        let one = |(name, header): &(String, Header)| format!("{name} = {}", header.told());
+        let all: Vec<String> = expected.headers.iter().map(one).collect();
+        text.push_str(&format!(", headers {}", all.join(", ")));
     }
     if !expected.members.is_empty() {
         text.push_str(&format!(", members {}", members(&expected.members)));

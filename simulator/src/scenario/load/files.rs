@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::MAX_DEPTH;
+use crate::scenario::broken::Broken;
 use crate::scenario::finding::{Findings, Place};
 use crate::scenario::members::{self, Members};
 use crate::scenario::node::{self, Key, Node, Value};
@@ -37,21 +38,17 @@ pub(super) struct Loader<'r> {
     pub(super) findings: Findings,
     /// Included ones first.
     pub(super) sources: Vec<Source>,
-    /// The files that are being read, each included by the one before.
-    pub(super) chain: Vec<String>,
+    /// The files that are being read and their texts, each included by the one before.
+    pub(super) chain: Vec<(String, String)>,
     pub(super) files: usize,
+    pub(super) broken: Broken,
 }
 
 impl Loader<'_> {
     /// Reads a file and all that it includes. `at` is where it is asked for.
     pub(super) fn file(&mut self, file: &str, called: &str, at: &Place) -> Option<Head> {
-        if let Some(first) = self.chain.iter().position(|other| other == file) {
-            let mut ring: Vec<&str> = self.chain[first..].iter().map(String::as_str).collect();
-            ring.push(file);
-            self.findings.sense(
-                at,
-                format!("files include each other in a ring: {}; take one out", ring.join(" -> ")),
-            );
+        if let Some(first) = self.chain.iter().position(|(other, _)| other == file) {
+            self.ring(first, file, at);
             return None;
         }
         if self.chain.len() >= MAX_DEPTH || self.files >= MAX_FILES {
@@ -68,11 +65,23 @@ impl Loader<'_> {
                 return None;
             }
         };
+        // The same file by another path: a link, or an absolute one.
+        if let Some(first) = self.chain.iter().position(|(_, other)| *other == text) {
+            self.ring(first, file, at);
+            return None;
+        }
         let node = node::parse(file, &text, &mut self.findings)?;
-        self.chain.push(file.to_owned());
+        self.chain.push((file.to_owned(), text));
         let head = self.document(&node, file, called);
         self.chain.pop();
         head
+    }
+
+    fn ring(&mut self, first: usize, file: &str, at: &Place) {
+        let mut ring: Vec<&str> = self.chain[first..].iter().map(|(file, _)| file.as_str()).collect();
+        ring.push(file);
+        let reason = format!("files include each other in a ring: {}; take one out", ring.join(" -> "));
+        self.findings.sense(at, reason);
     }
 
     fn document(&mut self, node: &Node, file: &str, called: &str) -> Option<Head> {
@@ -125,18 +134,35 @@ impl Loader<'_> {
 
     fn include(&mut self, node: &Node, file: &str) {
         let items = members::list(node, "`include`: a list of files", &mut self.findings).to_vec();
+        let mut here = Vec::new();
         for item in items {
             let Some(called) = members::text(&item, "a file to include", 255, &mut self.findings) else {
                 continue;
             };
+            if !called.ends_with(".yaml") && !called.ends_with(".yml") {
+                members::wrong(
+                    &item,
+                    "a file to include, whose name ends in .yaml or .yml",
+                    &mut self.findings,
+                );
+                self.broken.whole();
+                continue;
+            }
             let path = beside(file, &called);
-            if self.sources.iter().any(|source| source.path == path) {
+            if here.contains(&path) {
                 self.findings
                     .sense(&item.place, format!("{called} is included already; take one of the two away"));
                 continue;
             }
+            here.push(path.clone());
+            // What several files include comes once, before the first of them.
+            if self.sources.iter().any(|source| source.path == path) {
+                continue;
+            }
             // What is wrong is among the findings.
-            let _ = self.file(&path, &called, &item.place);
+            if self.file(&path, &called, &item.place).is_none() {
+                self.broken.whole();
+            }
         }
     }
 }
@@ -174,6 +200,9 @@ fn declared(node: &Node, findings: &mut Findings) -> Vec<(Key, Node)> {
                 key.name
             );
             findings.form(&key.place, reason);
+        } else if matches!(&value.value, Value::Text(text) if text.contains("${")) {
+            let reason = "a parameter's value names no other parameter; write the value itself";
+            findings.sense(&value.place, reason);
         } else if matches!(
             value.value,
             Value::Text(_) | Value::Whole(_) | Value::Decimal(_) | Value::Truth(_)

@@ -1,11 +1,12 @@
 //! From steps as they are written to steps that are done: parameters and repetitions.
 
 use super::MAX_DEPTH;
+use crate::scenario::broken::Broken;
 use crate::scenario::finding::Findings;
 use crate::scenario::members::{self, Members};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::parameters::{Parameters, is_parameter};
-use crate::scenario::step::{STEPS, Step, action};
+use crate::scenario::step::{Action, STEPS, Step, action};
 
 /// So many steps may a scenario have, each round of a repetition counted.
 pub(crate) const MAX_STEPS: usize = 5_000;
@@ -14,6 +15,7 @@ const MAX_ROUNDS: i64 = 1_000_000;
 pub(super) struct Unrolling {
     pub(super) parameters: Parameters,
     pub(super) findings: Findings,
+    pub(super) broken: Broken,
     pub(super) steps: Vec<Step>,
     pub(super) number: usize,
     pub(super) depth: usize,
@@ -39,8 +41,9 @@ impl Unrolling {
             let Some(mut m) = Members::of(node, "a step", &mut self.findings) else { return };
             let found = m.one_of(&STEPS, &mut self.findings);
             m.done(&mut self.findings);
-            if let Some((_, _, node)) = found {
-                self.repeat(node, path);
+            match found {
+                Some((_, _, node)) => self.repeat(node, path),
+                None => self.broken.step(self.steps.len(), node),
             }
             return;
         }
@@ -54,14 +57,25 @@ impl Unrolling {
             return;
         }
         let node = self.parameters.substitute(node, &mut self.findings);
-        let Some(mut m) = Members::of(&node, "a step", &mut self.findings) else { return };
+        let faults = self.findings.faults();
+        let step = self.step(&node, path);
+        // What is named by a wait for something unknown is not known to be a token.
+        let step = step.filter(|step| {
+            self.findings.faults() == faults || !matches!(step.action, Action::Wait(_) | Action::Call(_))
+        });
+        if step.is_none() || self.findings.faults() > faults {
+            self.broken.step(self.steps.len(), &node);
+        }
+        self.steps.extend(step);
+    }
+
+    fn step(&mut self, node: &Node, path: &str) -> Option<Step> {
+        let mut m = Members::of(node, "a step", &mut self.findings)?;
         let found = m.one_of(&STEPS, &mut self.findings);
         m.done(&mut self.findings);
-        let Some((kind, key, inner)) = found else { return };
-        if let Some(action) = action(kind, inner, &mut self.findings) {
-            let (number, path, place) = (self.number, path.to_owned(), key.place.clone());
-            self.steps.push(Step { number, path, place, action });
-        }
+        let (kind, key, inner) = found?;
+        let action = action(kind, inner, &mut self.findings)?;
+        Some(Step { number: self.number, path: path.to_owned(), place: key.place.clone(), action })
     }
 
     fn repeat(&mut self, node: &Node, path: &str) {
@@ -80,7 +94,10 @@ impl Unrolling {
         let steps = m.need("steps", &mut self.findings);
         let steps = steps.map(|node| members::list(node, "`steps`: a list of steps", &mut self.findings));
         m.done(&mut self.findings);
-        let (Some(times), Some(steps)) = (times, steps) else { return };
+        let (Some(times), Some(steps), true) = (times, steps, counter.is_some() == name.is_some()) else {
+            self.broken.step(self.steps.len(), node);
+            return;
+        };
         if steps.is_empty() {
             return;
         }

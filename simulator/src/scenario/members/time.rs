@@ -8,6 +8,8 @@ use super::{tell, wrong};
 use crate::scenario::finding::Findings;
 use crate::scenario::node::{Node, Value};
 
+/// So far the sandbox clock moves in one step: ten years.
+pub(crate) const MAX_STEP: Duration = Duration::from_secs(3_660 * 86_400);
 /// The longest time that the language knows: 20 years.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(7_300 * 86_400);
 
@@ -56,10 +58,13 @@ pub(in crate::scenario) fn time(
         let negative = match &node.value {
             Value::Text(text) => text.starts_with('-'),
             Value::Whole(_) => true,
+            Value::Decimal(number) => *number < 0.0,
             _ => false,
         };
-        let told = if negative { " that is not negative" } else { "" };
-        wrong(node, &format!("{what}: a time{told}, e.g. 90d, 2h, 500ms"), findings);
+        let told = if negative { " that is not negative," } else { "" };
+        let expected =
+            format!("{what}: a time{told} in d, h, m, s, ms, the longest first, e.g. 90d, 2h30m, 500ms");
+        wrong(node, &expected, findings);
         return None;
     };
     if time < least || time > most {

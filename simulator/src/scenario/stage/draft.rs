@@ -8,6 +8,7 @@ use super::{
     AuthClock, Caller, Card, Gateway, Merchant, ONLY_GATEWAY, Receiver, Retry, Stage, Token, card, gateway,
     merchant, token,
 };
+use crate::scenario::broken::Broken;
 use crate::scenario::finding::{Findings, Place};
 use crate::scenario::members::{self, MAX_TIME, Members, Named};
 use crate::scenario::node::{Key, Node};
@@ -38,8 +39,8 @@ const AUTH_CLOCKS: [(&str, AuthClock); 2] = [("sandbox", AuthClock::Sandbox), ("
 
 impl Draft {
     /// Adds what a file says; what a later file says of a single value counts.
-    pub(in crate::scenario) fn add(&mut self, node: &Node, findings: &mut Findings) {
-        let Some(mut m) = Members::of(node, "the stage", findings) else { return };
+    pub(in crate::scenario) fn add(&mut self, node: &Node, broken: &mut Broken, findings: &mut Findings) {
+        let Some(mut m) = Members::of(node, "the stage", findings) else { return broken.whole() };
         let seed =
             m.take("seed").and_then(|node| members::whole(node, "`seed`", 0, i64::from(u32::MAX), findings));
         self.seed = seed.or(self.seed);
@@ -59,17 +60,25 @@ impl Draft {
             self.retry = retry(node, findings).or(self.retry.take());
         }
         if let Some(node) = m.take("gateways") {
-            add(&mut self.gateways, node, "gateways", gateway, |gateway| &gateway.name, findings);
+            add(&mut self.gateways, node, "gateways", gateway, |gateway| &gateway.name, (broken, findings));
         }
         if let Some(node) = m.take("merchants") {
-            add(&mut self.merchants, node, "merchants", merchant, |merchant| &merchant.name, findings);
+            add(
+                &mut self.merchants,
+                node,
+                "merchants",
+                merchant,
+                |merchant| &merchant.name,
+                (broken, findings),
+            );
         }
         if let Some(node) = m.take("cards") {
-            add(&mut self.cards, node, "cards", card, |card| &card.name, findings);
+            add(&mut self.cards, node, "cards", card, |card| &card.name, (broken, findings));
         }
         if let Some(node) = m.take("tokens") {
-            add(&mut self.tokens, node, "tokens", token, |token| &token.name, findings);
+            add(&mut self.tokens, node, "tokens", token, |token| &token.name, (broken, findings));
         }
+        m.left().for_each(|node| broken.section(node));
         m.done(findings);
     }
 
@@ -109,7 +118,14 @@ impl Draft {
 impl Default for Retry {
     /// C24.
     fn default() -> Self {
-        Self { first_delay: SECOND, factor: 2, max_delay: SECOND * 300, attempts: 8, timeout: SECOND * 10 }
+        Self {
+            first_delay: SECOND,
+            factor: 2,
+            max_delay: SECOND * 300,
+            attempts: 8,
+            timeout: SECOND * 10,
+            place: None,
+        }
     }
 }
 
@@ -119,7 +135,7 @@ fn add<T>(
     what: &'static str,
     read: impl Fn(&Key, &Node, &mut Findings) -> Option<T>,
     name_of: impl Fn(&T) -> &Named,
-    findings: &mut Findings,
+    (broken, findings): (&mut Broken, &mut Findings),
 ) {
     for (name, (key, node)) in members::named(node, what, findings) {
         if let Some(first) = all.iter().map(&name_of).find(|first| first.name == name) {
@@ -127,7 +143,11 @@ fn add<T>(
                 format!("`{name}` stands in {} already; give one of the two another name", first.place);
             findings.sense(&key.place, reason);
         } else {
-            all.extend(read(key, node, findings));
+            let thing = read(key, node, findings);
+            if thing.is_none() {
+                broken.thing(name);
+            }
+            all.extend(thing);
         }
     }
 }
@@ -150,5 +170,6 @@ fn retry(node: &Node, findings: &mut Findings) -> Option<Retry> {
         max_delay: max_delay.unwrap_or(usual.max_delay),
         attempts: attempts.unwrap_or(usual.attempts),
         timeout: timeout.unwrap_or(usual.timeout),
+        place: Some(node.place.clone()),
     })
 }

@@ -7,7 +7,7 @@ use super::{
     Request, Skew, Target,
 };
 use crate::scenario::finding::Findings;
-use crate::scenario::members::{self, MAX_TIME, Members};
+use crate::scenario::members::{self, MAX_STEP, MAX_TIME, Members};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::words::{FORGERIES, ISSUER_EVENTS, SOURCES, TRANSACTION_TYPES, TransactionType};
 use crate::scenario::{expectation, hostile, scalar};
@@ -198,13 +198,13 @@ fn skew(node: &Node, findings: &mut Findings) -> Option<Skew> {
 
 fn advance(node: &Node, findings: &mut Findings) -> Option<Advance> {
     if !matches!(node.value, Value::Members(_)) {
-        return members::time(node, "`advance`", INSTANT, MAX_TIME, findings).map(Advance::By);
+        return members::time(node, "`advance`", INSTANT, MAX_STEP, findings).map(Advance::By);
     }
     let mut m = Members::of(node, "`advance`", findings)?;
     let found = m.one_of(&["by", "to", "until"], findings);
     m.done(findings);
     match found? {
-        ("by", _, node) => members::time(node, "`by`", INSTANT, MAX_TIME, findings).map(Advance::By),
+        ("by", _, node) => members::time(node, "`by`", INSTANT, MAX_STEP, findings).map(Advance::By),
         ("to", _, node) => members::instant(node, "`to`", findings).map(Advance::To),
         (_, _, node) if matches!(node.value, Value::Members(_)) => {
             let mut m = Members::of(node, "`until`", findings)?;

@@ -127,7 +127,7 @@ fn waits_in_vain_faults_and_names_are_told() {
             vec!["a.yaml:10:26: on: expected getAccessToken", "with stall"],
         ),
         ("  - fault: {name: f, goaway: true, drop: true}\n", vec!["found goaway and drop; make two of it"]),
-        ("  - advance: 0s\n", vec!["expected `advance` from 1ms to 7300d"]),
+        ("  - advance: 0s\n", vec!["expected `advance` from 1ms to 3660d"]),
         ("  - advance: {to: 2026-01-01T00:00:00Z}\n  - expect: {calls: {}}\n", vec!["never goes back"]),
         ("  - advance: {to: 2026-02-31T00:00:00Z}\n", vec!["a day between 2000 and 2099"]),
         ("  - advance: 90\n", vec!["with a unit, e.g. `90s`"]),
@@ -199,8 +199,8 @@ fn parameters_have_kinds_and_repetitions_have_numbers() {
     let paths: Vec<String> = scenario.expect("a scenario").steps.into_iter().map(|step| step.path).collect();
     assert_eq!(paths, ["1[1].1", "1[2].1", "1[3].1", "2"]);
     for (set, wanted) in [
-        (("n", "many"), "--set n: expected a whole number, found `many`"),
-        (("m", "3"), "--set m: the scenario has no such parameter; it has n"),
+        (("n", "many"), "--set n: a.yaml expects a whole number"),
+        (("m", "3"), "--set m: a.yaml has no such parameter; there are: n"),
         (("n", "0"), "`times`: a whole number from 1"),
     ] {
         let told = findings(&[("a.yaml", &text)], &[set]);

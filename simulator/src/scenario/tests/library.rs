@@ -44,7 +44,9 @@ fn every_kind_of_step_has_an_example_that_is_taken() {
         // What it takes to make the example's sense.
         let before = match *kind {
             "lift" => "  - fault: {name: storm, goaway: true}\n",
-            "expect" => "  - issuer: {event: token.suspend, token: sub}\n",
+            "expect" => {
+                "  - call: {createTransaction: {token: sub}}\n  - call: {createTransaction: {token: sub}}\n  - issuer: {event: token.suspend, token: sub}\n"
+            }
             "wait" => {
                 "  - call: {createToken: {merchant: books, card: visa}}\n  - call: {createToken: {merchant: books, card: visa}}\n"
             }

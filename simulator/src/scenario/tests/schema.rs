@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::scenario::{Weight, load, step_kinds};
 
-fn schema() -> Value {
+pub(super) fn schema() -> Value {
     serde_json::from_str(SCENARIO_SCHEMA).expect("JSON")
 }
 
@@ -28,30 +28,6 @@ fn every_file_of_the_library_names_the_schema_and_is_as_it_says() {
         assert!(text.starts_with("# yaml-language-server: $schema=scenario.schema.json\n"), "{file}");
         let faults: Vec<String> = validator.iter_errors(&yaml(text)).map(|fault| fault.to_string()).collect();
         assert_eq!(faults, [""; 0], "{file}");
-    }
-}
-
-#[test]
-fn every_member_is_described() {
-    let mut bare = Vec::new();
-    described(&schema(), "", &mut bare);
-    assert_eq!(bare, [""; 0]);
-}
-
-/// Collects the members without a description of their own or of what they refer to.
-fn described(schema: &Value, at: &str, bare: &mut Vec<String>) {
-    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
-        let told = |member: &Value| member.get("description").is_some() || member.get("$ref").is_some();
-        bare.extend(
-            properties.iter().filter(|(_, member)| !told(member)).map(|(name, _)| format!("{at}/{name}")),
-        );
-    }
-    match schema {
-        Value::Object(members) => {
-            members.iter().for_each(|(name, value)| described(value, &format!("{at}/{name}"), bare));
-        }
-        Value::Array(items) => items.iter().for_each(|item| described(item, at, bare)),
-        _ => {}
     }
 }
 
@@ -129,7 +105,7 @@ fn documents() -> Vec<(Value, &'static str)> {
     {
         expected[member] = value;
     }
-    expected["headers"] = json!({"x": "y"});
+    expected["headers"] = json!({"content-type": "y", "X-Shop": true, "cookie": null, "content-length": 1});
     expected["members"] = json!({"z": null, "n": 1, "b": true});
     all.extend([
         with(json!({"expect": {"calls": expected, "inOrder": ["getToken", calls], "never": {"call": calls, "within": "1m"}}})),
@@ -314,5 +290,5 @@ fn schema_and_loader_agree_on_every_document_with_one_thing_changed() {
         counts
     });
     let [good, senseless, formless] = counts;
-    assert!(good > 5 && senseless > 1000 && formless > 5000, "{counts:?}");
+    assert!(good > 1 && senseless > 1000 && formless > 5000, "{counts:?}");
 }

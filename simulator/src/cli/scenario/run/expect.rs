@@ -13,8 +13,8 @@ use super::miss::{Broken, Miss};
 use super::player::Player;
 use super::transcript::line_of;
 use crate::scenario::{
-    Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, HowMany, Named, Never, NeverWhat, Scalar,
-    Since, Step, TokenExpectation, counted, shown, told_calls, told_notifications,
+    Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, Header, HowMany, Named, Never, NeverWhat,
+    Scalar, Since, Step, TokenExpectation, counted, shown, told_calls, told_notifications,
 };
 
 /// So many of what came near are told.
@@ -73,11 +73,15 @@ impl Player<'_> {
         for entry in &came {
             for (name, wanted) in &wanted.headers {
                 let found = header(entry, name);
-                if !is(wanted, &found) {
+                let good = match wanted {
+                    Header::Is(text) => found == Some(text),
+                    Header::There => found.is_some(),
+                    Header::Absent => found.is_none(),
+                };
+                if !good {
                     let expected = format!("the header `{name}` to be {} in {what}", wanted.told());
-                    misses.push(
-                        Miss::of(step, expected, shown_value(&found)).nearest([self.entry_told(entry)]),
-                    );
+                    let found = found.map_or_else(|| "none".to_owned(), |found| format!("{found:?}"));
+                    misses.push(Miss::of(step, expected, found).nearest([self.entry_told(entry)]));
                 }
             }
             for (name, wanted) in &wanted.members {
@@ -331,11 +335,10 @@ fn spacing(
     misses
 }
 
-/// A header of a call, as far as the journal has it.
-fn header(entry: &Entry, name: &str) -> Value {
+/// A header of a call, as far as the journal shows it.
+fn header<'e>(entry: &'e Entry, name: &str) -> Option<&'e str> {
     let name = name.to_ascii_lowercase();
-    if name == "x-correlation-id" {
-        return entry.line.get("correlationId").cloned().unwrap_or_default();
-    }
-    entry.line.get("headers").and_then(|headers| headers.get(&name)).cloned().unwrap_or_default()
+    // One that D1 takes is among the members of every entry.
+    let correlation = entry.text("correlationId").filter(|_| name == "x-correlation-id");
+    correlation.or_else(|| entry.line.get("headers")?.get(&name)?.as_str())
 }
