@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use d1_contracts::{ProbeCommand, ShimCommand};
+use d1_contracts::Probe;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -17,6 +17,7 @@ use super::flaw::Flaw;
 use super::gateway::{Address, Gateway, Habits, Papers, time_of};
 use super::miss::Broken;
 use super::papers::{Papermill, Signer};
+use super::probes::probe_of;
 use super::receiver::OwnReceiver;
 use crate::clock::{AuthClock, ClockMode};
 use crate::config::ReceiverConfig;
@@ -39,7 +40,7 @@ pub(crate) struct Attached {
 #[derive(Clone)]
 pub(super) struct With {
     /// For receivers whose probe the scenario does not name.
-    pub(super) probe: Option<ShimCommand>,
+    pub(super) probe: Option<Probe>,
     /// Of our client and our receiver.
     pub(super) flaw: Option<Flaw>,
 }
@@ -254,19 +255,6 @@ fn receiver_at(
     });
     let oauth = oauth.transpose()?.or(known_oauth.flatten());
     Ok(ReceiverConfig { url: url(&at.url)?, authority, oauth })
-}
-
-/// The probe that the scenario names, or else that of the command line.
-fn probe_of(
-    at: &ReceiverAt,
-    place: &Place,
-    otherwise: Option<&ShimCommand>,
-) -> Result<Option<ProbeCommand>, Failure> {
-    let named = at
-        .probe
-        .as_ref()
-        .map(|command| command.parse().map_err(|fault| Failure::usage(format!("{place}: `probe`: {fault}"))));
-    Ok(named.transpose()?.or_else(|| otherwise.cloned()).map(ProbeCommand::new))
 }
 
 fn url(text: &str) -> Result<reqwest::Url, Failure> {
