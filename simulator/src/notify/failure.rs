@@ -20,7 +20,7 @@ pub(super) fn told(error: &reqwest::Error, limit: Duration) -> String {
     if let Some(fault) = chain.iter().find_map(|one| one.downcast_ref::<rustls::Error>()) {
         return format!("TLS: {fault}");
     }
-    match chain.iter().find_map(|one| one.downcast_ref::<io::Error>()).map(io::Error::kind) {
+    match chain.iter().rev().find_map(|one| one.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(ErrorKind::ConnectionRefused) => "connection refused: nobody listens there".to_owned(),
         Some(
             ErrorKind::ConnectionReset
@@ -91,7 +91,8 @@ mod tests {
             stream.write_all(b"220 mail.example ESMTP\r\n").await.expect("written");
             stream
         };
-        let (told, _open) = tokio::join!(asked(&format!("https://{at}"), long), speaks_otherwise);
+        let url = format!("https://{at}");
+        let (told, _open) = tokio::join!(asked(&url, long), speaks_otherwise);
         assert!(told.starts_with("TLS: "), "{told}");
         drop(listening);
         assert_eq!(asked(&format!("https://{at}"), long).await, "connection refused: nobody listens there");
