@@ -82,7 +82,7 @@ pub use receiver::{
 pub use report::{DISCLAIMER, InWords, Paint, REPORT_SCHEMA, Report, Tally};
 pub use runner::{Ran, RunError, run_case, run_cases};
 pub use sabotage::{Flaw, KillMatrix, first_kills, sabotage};
-pub use shim::{CommandError, Limits, ProbeCommand, Shim, ShimCommand, ShimError, ShimFiles};
+pub use shim::{CommandError, Limits, Probe, ProbeError, Shim, ShimCommand, ShimError, ShimFiles};
 pub use stage::{Exchange, Now, Play, PlayError, ShownExchange, ShownMessage, Stage, StageTls};
 pub use standing::Standing;
 pub use subject::{

@@ -23,5 +23,7 @@ pub use probe::{Observer, Probed, TokenRef};
 pub use report::receiver_report;
 pub use sabotage::sabotage_receivers;
 pub use side::{Certificates, D1Props, D1Side, ReceiverCredentials, Unreachable};
+pub(crate) use url::address;
 pub use url::{ReceiverUrl, UrlError};
 pub use verdict::judge_receiver_case;
+pub(crate) use wire::{Address, Heard, connect_plainly};

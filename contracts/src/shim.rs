@@ -18,7 +18,7 @@ use crate::runner::{Ran, RunError, run_cases};
 use crate::stage::Stage;
 use crate::subject::{BoxFuture, Subject, Task, Told};
 use message::Hello;
-pub use probe::ProbeCommand;
+pub use probe::{Probe, ProbeError};
 use process::{Loss, Process};
 
 /// Features that a shim may name: several calls at once, and HTTP/2.

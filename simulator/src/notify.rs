@@ -2,6 +2,7 @@
 //! mutual TLS, tried again where that may help (C22-C27).
 
 mod deliver;
+mod failure;
 mod forge;
 mod gateway_token;
 mod receiver;
@@ -9,6 +10,7 @@ mod schedule;
 mod task;
 mod wire;
 
+pub(crate) use failure::ENDED;
 pub use receiver::ReceiverError;
 pub(crate) use receiver::{OauthSettings, Receiver};
 pub(crate) use schedule::Schedule;

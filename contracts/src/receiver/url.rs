@@ -36,23 +36,28 @@ impl FromStr for ReceiverUrl {
             return Err(UrlError("without a query, a fragment, a user or blanks"));
         }
         let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                let port = port.parse().ok().filter(|port| *port != 0);
-                (host, port.ok_or(UrlError("with a port from 1 to 65535"))?)
-            }
-            _ => (authority, 443),
-        };
-        let whole = host.starts_with('[') == host.ends_with(']');
-        if host.is_empty() || !whole || (host.contains(':') && !host.starts_with('[')) {
-            return Err(UrlError("with a host, an IPv6 address in brackets"));
-        }
         Ok(Self {
-            address: Address { host: host.to_owned(), port },
+            address: address(authority, 443).map_err(UrlError)?,
             authority: authority.to_owned(),
             prefix: prefix.trim_end_matches('/').to_owned(),
         })
     }
+}
+
+/// `HOST[:PORT]` taken apart; otherwise what it must have.
+pub(crate) fn address(authority: &str, usual: u16) -> Result<Address, &'static str> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => {
+            let port = port.parse().ok().filter(|port| *port != 0);
+            (host, port.ok_or("with a port from 1 to 65535")?)
+        }
+        _ => (authority, usual),
+    };
+    let whole = host.starts_with('[') == host.ends_with(']');
+    if host.is_empty() || !whole || (host.contains(':') && !host.starts_with('[')) {
+        return Err("with a host, an IPv6 address in brackets");
+    }
+    Ok(Address { host: host.to_owned(), port })
 }
 
 #[cfg(test)]

@@ -72,6 +72,21 @@ pub(crate) async fn connect(tls: &Arc<ClientConfig>, to: &Address) -> Result<Con
     timeout_at(until, connecting).await.unwrap_or(Err(Heard::Silence))
 }
 
+/// Opens a connection without TLS, for what is asked beside the wire.
+pub(crate) async fn connect_plainly(
+    to: &Address,
+    patience: Duration,
+) -> Result<Connection<TcpStream>, Heard> {
+    let until = sleep(patience).deadline();
+    let host = to.host.trim_start_matches('[').trim_end_matches(']');
+    let connecting = TcpStream::connect((host, to.port));
+    match timeout_at(until, connecting).await {
+        Ok(Ok(stream)) => Ok(Connection { stream, until }),
+        Ok(Err(_)) => Err(Heard::Nobody),
+        Err(_) => Err(Heard::Silence),
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a request, and hears what comes of it.
     pub(crate) async fn ask(self, request: &[u8]) -> Heard {

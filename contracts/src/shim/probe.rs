@@ -1,39 +1,77 @@
-//! Looking into a receiver in any language: a program that tells what it knows of a token (see `shims/RECEIVER.md`).
+//! Looking into a receiver in any language: a program or a URL that tells what it knows of a token (see
+//! `shims/RECEIVER.md`).
+
+mod at_url;
+mod command;
 
 use std::collections::BTreeMap;
-use std::process::{ExitStatus, Stdio};
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::ShimCommand;
-use super::process::Group;
 use crate::receiver::{Observer, PROBED_MEMBERS, Probed, State, TokenRef};
 use crate::subject::BoxFuture;
+use at_url::ProbeUrl;
 
-/// A probe that has not ended after so long hangs.
+/// A probe that has not answered after so long hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most that a probe may say.
-const MOST_BYTES: u64 = 64 * 1024;
+const MOST_BYTES: usize = 64 * 1024;
 
-/// A program that looks into a receiver, started for each question anew.
+/// Whoever looks into a receiver, asked anew for each token.
 #[derive(Debug, Clone)]
-pub struct ProbeCommand {
-    command: ShimCommand,
+pub struct Probe {
+    asked: Asked,
     patience: Duration,
 }
 
-impl ProbeCommand {
-    /// A probe by this command, with the default deadline of 10 s for each question.
-    #[must_use]
-    pub fn new(command: ShimCommand) -> Self {
-        Self { command, patience: PATIENCE }
-    }
+#[derive(Debug, Clone)]
+enum Asked {
+    /// It is started for each question.
+    Command(ShimCommand),
+    Url(ProbeUrl),
+}
 
-    /// Another deadline.
+/// A text that is neither a command nor an `http` URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// No command.
+    #[error(transparent)]
+    Command(#[from] super::CommandError),
+    /// A URL that cannot be asked.
+    #[error("expected a command or http://HOST[:PORT][/PATH], {0}")]
+    Url(&'static str),
+}
+
+/// What begins with `http://` is a URL, what begins with `https://` is refused, everything else is a command, whose words are
+/// split as a shell does.
+impl FromStr for Probe {
+    type Err = ProbeError;
+
+    fn from_str(text: &str) -> Result<Self, ProbeError> {
+        let asked = match text.trim() {
+            url if url.contains("://") && !url.contains(char::is_whitespace) => Asked::Url(url.parse()?),
+            command => Asked::Command(command.parse()?),
+        };
+        Ok(Self { asked, patience: PATIENCE })
+    }
+}
+
+/// As [`FromStr`], and a command as a shell, takes it.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.asked {
+            Asked::Command(command) => command.fmt(f),
+            Asked::Url(url) => url.fmt(f),
+        }
+    }
+}
+
+impl Probe {
+    /// Another deadline for each question than 10 s.
     #[must_use]
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -43,61 +81,31 @@ impl ProbeCommand {
     /// Asks once for a token, whatever the answer.
     ///
     /// # Errors
-    /// Why the program cannot be started.
+    /// Why nobody can be asked: the program cannot be started, nobody listens at the URL.
     pub async fn try_out(&self, token: &TokenRef) -> Result<(), String> {
+        match &self.asked {
+            Asked::Command(command) => command::starts(command)?,
+            Asked::Url(url) => url.is_there(self.patience).await?,
+        }
         // What it answers is judged where it matters.
-        self.spawn().map(drop)?;
         let _ = self.look(token).await;
         Ok(())
     }
-
-    fn spawn(&self) -> Result<Group, String> {
-        Command::new(&self.command.program)
-            .args(&self.command.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // It may hold secrets.
-            .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map(Group)
-            .map_err(|fault| format!("it cannot be started: {fault}"))
-    }
-
-    /// Asks one question; gives all that was said, and how it ended.
-    async fn ask(&self, question: &str) -> Result<(Vec<u8>, ExitStatus), String> {
-        let mut group = self.spawn()?;
-        let (Some(mut stdin), Some(stdout)) = (group.0.stdin.take(), group.0.stdout.take()) else {
-            return Err("it has no input or no output".to_owned());
-        };
-        let talk = async {
-            // One that does not read its question may still know the answer.
-            let _ = stdin.write_all(question.as_bytes()).await;
-            drop(stdin);
-            let mut said = Vec::new();
-            let mut bounded = stdout.take(MOST_BYTES + 1);
-            bounded.read_to_end(&mut said).await.map_err(|fault| format!("it cannot be read: {fault}"))?;
-            if said.len() as u64 > MOST_BYTES {
-                return Err(format!("it said more than {MOST_BYTES} bytes"));
-            }
-            let ended =
-                group.0.wait().await.map_err(|fault| format!("its end cannot be waited for: {fault}"))?;
-            Ok((said, ended))
-        };
-        let late = || Err(format!("no answer within {} ms", self.patience.as_millis()));
-        timeout(self.patience, talk).await.unwrap_or_else(|_| late())
-    }
 }
 
-impl Observer for ProbeCommand {
+impl Observer for Probe {
     fn look<'a>(&'a self, token: &'a TokenRef) -> BoxFuture<'a, Result<Option<Probed>, String>> {
         Box::pin(async move {
             let TokenRef { gateway_id, merchant_id, token_id } = token;
             let question = json!({"gatewayId": gateway_id, "merchantId": merchant_id, "tokenId": token_id});
-            let (said, ended) = self.ask(&format!("{question}\n")).await?;
-            if !ended.success() {
-                return Err(format!("it ended with {ended}"));
+            let said = match &self.asked {
+                Asked::Command(command) => {
+                    command::ask(command, &format!("{question}\n"), self.patience).await?
+                }
+                Asked::Url(url) => url.ask(&question.to_string(), self.patience).await?,
+            };
+            if said.len() > MOST_BYTES {
+                return Err(format!("it said more than {MOST_BYTES} bytes"));
             }
             read(&said)
         })
@@ -107,6 +115,11 @@ impl Observer for ProbeCommand {
     fn enter(&self, state: Option<State>) -> BoxFuture<'_, bool> {
         Box::pin(async move { state.is_none() })
     }
+}
+
+/// What is said of one that hangs.
+fn late(patience: Duration) -> String {
+    format!("no answer within {} ms", patience.as_millis())
 }
 
 /// Reads the answer of a probe. A fault tells the place of what is wrong, and no value.
@@ -147,15 +160,6 @@ fn read(said: &[u8]) -> Result<Option<Probed>, String> {
 mod tests {
     use super::*;
 
-    fn token() -> TokenRef {
-        let text = |text: &str| text.to_owned();
-        TokenRef { gateway_id: text("MGW_000001"), merchant_id: text("10610027312"), token_id: text("t") }
-    }
-
-    fn probe(command: &str) -> ProbeCommand {
-        ProbeCommand::new(command.parse().expect("a command"))
-    }
-
     #[test]
     fn an_answer_is_read_or_refused_with_a_reason() {
         assert_eq!(read(b"null\n"), Ok(None));
@@ -168,20 +172,33 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_probe_is_asked_with_one_line_and_ends_in_time() {
-        let echo =
-            probe(r#"sh -c 'read line; case "$line" in *\"tokenId\":\"t\"*) echo "{\"events\": 7}";; esac'"#);
-        assert_eq!(echo.look(&token()).await.expect("an answer").expect("known").events, Some(7));
-        assert!(echo.enter(None).await);
-        assert!(!echo.enter(Some(State::Busy)).await);
-        let fault = probe("sh -c 'exit 3'").look(&token()).await.expect_err("a fault");
-        assert!(fault.contains('3'), "{fault}");
-        let hangs = probe("sh -c 'sleep 60 & wait'").within(Duration::from_millis(50));
-        let fault = hangs.look(&token()).await.expect_err("a fault");
-        assert!(fault.contains("50 ms"), "{fault}");
-        let fault = probe("/nowhere/at-all").try_out(&token()).await.expect_err("a fault");
-        assert!(fault.contains("started"), "{fault}");
-        probe("sh -c 'exit 3'").try_out(&token()).await.expect("it starts");
+    #[test]
+    fn a_probe_is_a_command_or_a_url() {
+        for (text, told) in [
+            ("python3 probe.py", "python3 probe.py"),
+            ("curl -sf http://127.0.0.1:9/x -d @-", "curl -sf http://127.0.0.1:9/x -d @-"),
+            ("http://127.0.0.1:9/x?y=z", "http://127.0.0.1:9/x?y=z"),
+            (" http://[::1]:9 ", "http://[::1]:9/"),
+            ("http://gateway", "http://gateway/"),
+        ] {
+            let probe: Probe = text.parse().expect(text);
+            assert_eq!(
+                (probe.to_string().as_str(), matches!(probe.asked, Asked::Url(_))),
+                (told, told.starts_with("http"))
+            );
+        }
+        for (text, reason) in [
+            ("", "a program"),
+            ("'", "quote"),
+            ("https://127.0.0.1:9", "curl"),
+            ("ftp://127.0.0.1:9", "http://HOST"),
+            ("http://", "a host"),
+            ("http://127.0.0.1:0/", "a port from 1"),
+            ("http://me:secret@127.0.0.1/", "without a user"),
+            ("http://127.0.0.1/#x", "without a user"),
+        ] {
+            let fault = text.parse::<Probe>().expect_err(text).to_string();
+            assert!(fault.contains(reason) && !fault.contains("secret"), "{text}: {fault}");
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! One attempt to deliver one notification.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 
+use super::failure::told;
 use super::gateway_token::GatewayToken;
 use super::receiver::Receiver;
 use super::schedule::Outcome;
@@ -123,7 +123,7 @@ impl Receiver {
                 let outcome = Outcome::Answered { status, retry_after };
                 Attempted { outcome, failure: None, at_token: false }
             }
-            Err(error) => Attempted::failed(cause(&error)),
+            Err(error) => Attempted::failed(told(&error, attempt.limit)),
         }
     }
 }
@@ -145,20 +145,6 @@ fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let date = |text| httpdate::parse_http_date(text).ok();
     // A date that has passed asks for nothing.
     date(asked)?.duration_since(date(text(DATE)?)?).ok()
-}
-
-/// The innermost reason: what a person can act on.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".into();
-    }
-    let mut source = error.source();
-    let mut last = None;
-    while let Some(inner) = source {
-        last = Some(inner.to_string());
-        source = inner.source();
-    }
-    last.unwrap_or_else(|| "no connection".into())
 }
 
 #[cfg(test)]

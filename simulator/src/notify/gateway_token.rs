@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::deliver::{Attempt, cause};
+use super::deliver::Attempt;
+use super::failure::told;
 use super::receiver::{OauthSettings, Receiver};
 use super::wire::GatewayTokenAnswer;
 use crate::domain::Moment;
@@ -106,7 +107,7 @@ impl Receiver {
             .header(AUTHORIZATION, basic)
             .header("x-correlation-id", attempt.correlation)
             .form(&form);
-        let mut answer = request.send().await.map_err(|error| no_token(None, cause(&error)))?;
+        let mut answer = request.send().await.map_err(|error| no_token(None, told(&error, attempt.limit)))?;
         let status = answer.status().as_u16();
         if status != 200 {
             return Err(no_token(Some(status), "the token endpoint refuses"));
@@ -241,6 +242,6 @@ mod tests {
             begun: Stopwatch::start(),
         };
         let none = timeout(Duration::from_secs(10), receiver.token(&attempt, None)).await.expect("at once");
-        assert_eq!(none.err().map(|none| none.failure).as_deref(), Some("no answer in time"));
+        assert_eq!(none.err().map(|none| none.failure).as_deref(), Some("no answer within 0 s (time-out)"));
     }
 }

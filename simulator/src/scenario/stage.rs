@@ -93,7 +93,7 @@ pub(crate) struct ReceiverAt {
     pub(crate) url: String,
     /// The file (PEM) of the authority that signed the receiver's certificate, relative to the scenario file.
     pub(crate) authority: Option<String>,
-    /// A command that tells what the receiver knows of a token.
+    /// A command, or an `http` URL, that tells what the receiver knows of a token.
     pub(crate) probe: Option<String>,
     pub(crate) oauth: Option<Oauth>,
 }
@@ -157,7 +157,8 @@ fn receiver_of(node: &Node, findings: &mut Findings) -> Option<Receiver> {
     let mut text = |name, findings: &mut Findings| {
         m.take(name).and_then(|node| members::text(node, name, 1024, findings))
     };
-    let (authority, probe) = (text("authority", findings), text("probe", findings));
+    let authority = text("authority", findings);
+    let probe = m.take("probe").and_then(|node| probe(node, findings));
     let oauth = m.take("oauth").and_then(|node| oauth(node, findings));
     m.done(findings);
     Some(Receiver::At(Box::new(ReceiverAt { url: url?, authority, probe, oauth })))
@@ -185,6 +186,22 @@ fn names_somebody(url: &str) -> bool {
     };
     let behind_host = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, behind)| behind);
     !behind_host.contains(':') || authority.port_u16().is_some_and(|port| port > 0)
+}
+
+/// What a command is, whoever starts it knows; a URL is one without TLS.
+fn probe(node: &Node, findings: &mut Findings) -> Option<String> {
+    let text = members::text(node, "probe", 1024, findings)?;
+    let url = text.trim();
+    if url.contains("://") && !url.contains(char::is_whitespace) {
+        let host = url.strip_prefix("http://").filter(|rest| !rest.is_empty() && !rest.starts_with('/'));
+        if host.is_none() {
+            let reason =
+                "`probe`: expected a command, or http://HOST[:PORT][/PATH]; for https a command with curl";
+            findings.sense(&node.place, reason);
+            return None;
+        }
+    }
+    Some(text)
 }
 
 fn oauth(node: &Node, findings: &mut Findings) -> Option<Oauth> {

@@ -1,10 +1,11 @@
 //! `d1sim scenario run`: the library, and what a run says and writes.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -263,6 +264,99 @@ fn a_signal_stops_what_is_in_play_and_the_reports_hold_it_as_far_as_it_got() {
         assert_eq!(last("c-later")["outcome"], "notPlayed");
         fs::remove_dir_all(folder.path().join("all")).expect("removed");
     }
+}
+
+/// A probe that answers so often, each time the same; gives what it was asked.
+fn answers(listening: TcpListener, times: usize, body: &'static str) -> JoinHandle<Vec<String>> {
+    thread::spawn(move || {
+        let one = |_| {
+            let (mut stream, _) = listening.accept().expect("a connection");
+            let mut came = Vec::new();
+            while !came.ends_with(b"}") {
+                let mut piece = [0; 1024];
+                let read = stream.read(&mut piece).expect("bytes");
+                assert_ne!(read, 0, "it ended early");
+                came.extend_from_slice(&piece[..read]);
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).expect("written");
+            text(&came)
+        };
+        (0..times).map(one).collect()
+    })
+}
+
+#[test]
+fn what_a_receiver_elsewhere_knows_is_asked_at_a_url_and_who_cannot_be_asked_is_told_before() {
+    let folder = made();
+    let url =
+        |listening: &TcpListener| format!("http://{}/known", listening.local_addr().expect("an address"));
+    let day = |name: &str, probe: &str| {
+        let stage = format!(
+            "stage:\n  gateways: {{shop: {{receiver: {{url: \"https://127.0.0.1:1\"{probe}}}}}}}\n  \
+             merchants: {{books: {{name: Books}}}}\n  cards: {{alice: approve}}\n"
+        );
+        let head = format!("scenario: 1\nname: {name}\ntitle: Something.\nwhy: For a test.\n{stage}steps:\n");
+        let steps = "  - call: {createToken: {merchant: books, card: alice, as: mine}}\n  - expect:\n      receiver: {mine: SUSPENDED}\n";
+        fs::write(folder.path().join(format!("{name}.yaml")), head + steps).expect("written");
+    };
+    let run =
+        |arguments: &[&str], code| ends(folder.path(), &[&["scenario", "run"], arguments].concat(), code);
+    let listen = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    // Of the command line, and of the stage.
+    day("by-option", "");
+    let listening = listen();
+    let asked_at = url(&listening);
+    let asked = answers(listening, 1, r#"{"state":"SUSPENDED"}"#);
+    run(&["by-option.yaml", "--probe", &asked_at], 0);
+    let asked = asked.join().expect("asked").concat();
+    assert!(asked.starts_with("POST /known HTTP/1.1") && asked.contains("\"tokenId\""), "{asked}");
+    let listening = listen();
+    day("by-stage", &format!(", probe: \"{}\"", url(&listening)));
+    let asked = answers(listening, 1, "null");
+    let (out, _) = run(&["by-stage.yaml"], 1);
+    assert!(out.contains("expected the receiver to know `mine`"), "{out}");
+    assert_eq!(asked.join().expect("asked").len(), 1);
+    let (told, _) = ends(folder.path(), &["scenario", "explain", "by-stage.yaml"], 0);
+    assert!(told.contains(", asked at http://127.0.0.1:"), "{told}");
+    // Nobody is there, after all.
+    let (out, _) = run(&["by-stage.yaml"], 4);
+    assert!(
+        out.contains("by-stage.yaml:11:5: step 2: the probe: nobody listens at http://127.0.0.1:"),
+        "{out}"
+    );
+    // What can be known before.
+    let (out, said) = run(&["by-option.yaml", "by-stage.yaml"], 64);
+    assert!(out.is_empty() && said.contains("nothing was played"), "{out}{said}");
+    assert!(said.contains("by-option.yaml:12:17: what the receiver of `shop` knows of `mine`"), "{said}");
+    let (_, said) = run(&["by-option.yaml", "--probe", "https://127.0.0.1:1"], 64);
+    assert!(said.contains("--probe") && said.contains("curl"), "{said}");
+    day("by-stage", ", probe: \"https://127.0.0.1:1\"");
+    let (found, _) = ends(folder.path(), &["scenario", "check", "by-stage.yaml"], 64);
+    assert!(found.contains("by-stage.yaml:6:") && found.contains("for https a command with curl"), "{found}");
+}
+
+#[test]
+fn a_receiver_that_hangs_is_told_from_one_that_is_not_there() {
+    let folder = made();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let day = || {
+        let head = "scenario: 1\nname: day\ntitle: Something.\nwhy: For a test.\n";
+        let stage = format!(
+            "stage:\n  silence: 1ms\n  retry: {{timeout: 50ms, attempts: 1}}\n  gateways: {{shop: {{receiver: {{url: \"https://{at}\"}}}}}}\n  \
+             merchants: {{books: {{name: Books}}}}\n  cards: {{alice: approve}}\n  tokens: {{subscription: {{merchant: books, card: alice}}}}\n"
+        );
+        let steps = "steps:\n  - issuer: {event: token.suspend, token: subscription}\n  - expect: {notifications: {token: subscription, outcome: delivered, count: 1}}\n";
+        fs::write(folder.path().join("day.yaml"), format!("{head}{stage}{steps}")).expect("written");
+        ends(folder.path(), &["scenario", "run", "day.yaml"], 1).0
+    };
+    let out = day();
+    assert!(out.contains("attempt 1: no answer within 50 ms (time-out), givenUp"), "{out}");
+    assert!(out.contains("the last one: no answer within 50 ms (time-out)"), "{out}");
+    drop(silent);
+    let out = day();
+    assert!(out.contains("attempt 1: connection refused: nobody listens there, givenUp"), "{out}");
 }
 
 #[tokio::test]

@@ -113,10 +113,10 @@ pub(in crate::cli) struct Run {
     /// sandbox.yaml (gateways[0].receiver.oauth), if there are some
     #[arg(long, value_name = "DIR", default_value = "d1-sandbox", requires = "receiver")]
     pub(in crate::cli) sandbox: PathBuf,
-    /// A program that tells what the receiver knows of a token (contracts/shims/RECEIVER.md); without it only its answers
-    /// are judged
-    #[arg(long, value_name = "COMMAND", requires = "receiver")]
-    pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    /// A program or an http URL that tells what the receiver knows of a token (contracts/shims/RECEIVER.md); without it only
+    /// its answers are judged
+    #[arg(long, value_name = "COMMAND|URL", requires = "receiver")]
+    pub(in crate::cli) probe: Option<d1_contracts::Probe>,
     /// Seed of the tokens and events for that receiver; without it a new one each time, which is printed
     #[arg(long, value_name = "N", requires = "receiver")]
     pub(in crate::cli) seed: Option<u64>,

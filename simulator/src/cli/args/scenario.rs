@@ -88,10 +88,10 @@ pub(in crate::cli) struct RunScenarios {
     /// So many at once, with --attach at most 32 [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(in crate::cli) jobs: Option<u16>,
-    /// A program that tells what your receiver knows of a token (contracts/shims/RECEIVER.md), where the scenario names
-    /// none
-    #[arg(long, value_name = "COMMAND")]
-    pub(in crate::cli) probe: Option<d1_contracts::ShimCommand>,
+    /// A program or an http URL that tells what your receiver knows of a token (contracts/shims/RECEIVER.md), where the
+    /// scenario names none
+    #[arg(long, value_name = "COMMAND|URL")]
+    pub(in crate::cli) probe: Option<d1_contracts::Probe>,
     /// Break our client or our receiver in this way, to see a scenario tell it
     #[arg(long, value_enum, value_name = "FLAW")]
     pub(in crate::cli) flaw: Option<Flaw>,

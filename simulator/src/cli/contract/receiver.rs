@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::Path;
 
 use d1_contracts::{
-    Case, CaseError, D1Side, FileError, KillMatrix, Matrix, NotRun, Observer, ProbeCommand, ReceiverBreak,
-    ReceiverCase, ReceiverRan, ReceiverUrl, Side, documented_cells, outbound, receiver_cases,
-    receiver_cases_in, receiver_report, run_receiver_cases, sabotage_receivers,
+    Case, CaseError, D1Side, FileError, KillMatrix, Matrix, NotRun, Observer, ReceiverBreak, ReceiverCase,
+    ReceiverRan, ReceiverUrl, Side, documented_cells, outbound, receiver_cases, receiver_cases_in,
+    receiver_report, run_receiver_cases, sabotage_receivers,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -105,14 +105,14 @@ fn at(url: &ReceiverUrl, args: &Run, planned: &[ReceiverCase]) -> Result<(D1Side
         say("without --probe only the answers are judged, not what became of the events");
     }
     let not_there = |error: String| Failure { exit: Exit::Harness, error: error.into() };
-    let (side, probe) = (D1Side::new(props, url.clone()), args.probe.clone().map(ProbeCommand::new));
+    let (side, probe) = (D1Side::new(props, url.clone()), &args.probe);
     let probed = if args.probe.is_some() { "probed" } else { "not probed" };
     let played = runtime()?.block_on(async {
         side.reach().await.map_err(|fault| not_there(format!("--receiver {url}: {fault}")))?;
         side.reach_token_endpoint().await.map_err(|(url, fault)| {
             not_there(format!("gateways[0].receiver.oauth.tokenUrl: {url}: {fault}"))
         })?;
-        if let (Some(probe), Some(case)) = (&probe, planned.first()) {
+        if let (Some(probe), Some(case)) = (probe, planned.first()) {
             let tried = probe.try_out(&side.token(case)).await;
             tried.map_err(|fault| not_there(format!("--probe: {fault}")))?;
         }

@@ -20,6 +20,7 @@ mod papers;
 mod passing;
 mod played;
 mod player;
+mod probes;
 mod receiver;
 mod report;
 mod shown;
@@ -150,9 +151,7 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
             None => scenarios.push(Arc::new(scenario)),
         }
     }
-    if !faults.is_empty() {
-        return Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))));
-    }
+    nothing_wrong(&faults)?;
     if let Some(filter) = &args.filter {
         scenarios.retain(|scenario| scenario.name.contains(filter.as_str()));
         if scenarios.is_empty() {
@@ -162,7 +161,16 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
     if scenarios.is_empty() {
         return Err(nothing("every scenario was put aside".to_owned()));
     }
+    let unseen = scenarios.iter().flat_map(|scenario| probes::faults(scenario, args.probe.as_ref()));
+    nothing_wrong(&unseen.collect::<Vec<_>>())?;
     Ok(scenarios)
+}
+
+fn nothing_wrong(faults: &[String]) -> Result<(), Failure> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))))
 }
 
 /// The library, names of it, files, and the files of folders.

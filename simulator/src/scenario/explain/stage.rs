@@ -44,7 +44,7 @@ fn gateway(Gateway { name, receiver }: &Gateway) -> String {
             let authority =
                 at.authority.as_ref().map(|file| format!(", signed for by {file}")).unwrap_or_default();
             let probe =
-                at.probe.as_ref().map(|command| format!(", asked by `{command}`")).unwrap_or_default();
+                at.probe.as_ref().map(|probe| format!(", asked {}", asked(probe))).unwrap_or_default();
             let oauth = at.oauth.as_ref().map(|oauth| {
                 let scope =
                     oauth.scope.as_ref().map(|scope| format!(" and scope {scope}")).unwrap_or_default();
@@ -55,6 +55,10 @@ fn gateway(Gateway { name, receiver }: &Gateway) -> String {
         }
     };
     format!("The gateway {} has {receiver}.", quoted(name))
+}
+
+fn asked(probe: &str) -> String {
+    if probe.starts_with("http://") { format!("at {probe}") } else { format!("by `{probe}`") }
 }
 
 fn retry(retry: &Retry) -> String {

@@ -152,8 +152,8 @@ fn what_the_sandbox_would_refuse_is_told_before() {
         "  - expect: {never: {call: {operation: getToken}, within: 7300d}}\n",
         "expected `within` from 1ms to 3660d",
     );
-    let many = "  - repeat: {times: 65, as: i, steps: [{fault: {name: \"f-${i}\", on: [getToken], goaway: true}}]}\n";
-    check(&format!("{many}{END}"), "expected at most 64 faults at once");
+    let many = "  - repeat: {times: 257, as: i, steps: [{fault: {name: \"f-${i}\", on: [getToken], goaway: true}}]}\n";
+    check(&format!("{many}{END}"), "expected at most 256 faults at once");
     good(&format!("{}{END}", many.replace("goaway: true", "goaway: true, times: 1")));
     let card = with_steps(&format!(
         "  - fault: {{name: f, card: bad, on: [createToken], answer: {{status: 503}}}}\n{END}"

@@ -13,9 +13,10 @@ use super::super::super::folder::SandboxFolder;
 use super::admin::{Admin, Answer};
 use super::attached::{Attached, Stay};
 use super::gateway::{Address, Habits, Papers, time_of};
-use super::ground::{Ground, Host, Part, jitter, probe_of, too_few, url, url_of};
+use super::ground::{Ground, Host, Part, jitter, too_few, url, url_of};
 use super::miss::Broken;
 use super::papers::Files;
+use super::probes::probe_of;
 use super::receiver::{FREE, OwnReceiver, listen};
 use crate::scenario::{self, Caller, Receiver, Scenario, Stage};
 

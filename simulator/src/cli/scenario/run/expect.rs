@@ -186,7 +186,7 @@ impl Player<'_> {
                 looked.map(|probed| json!(probed.token))
             } else {
                 let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
-                return Err(Broken(format!("{}: {why}", step.place)));
+                return Err(Broken(why.to_owned()));
             };
             let look =
                 "the notifications of this token: what the receiver answered, and in which order they came";

@@ -7,7 +7,7 @@ use d1_client::{
     AssertionKey, Client, Clock, Config, Credentials, GatewayId, OwnKey, RecipientKey, RetryPolicy,
     TlsIdentity, TlsVersions, TrustedRoots,
 };
-use d1_contracts::ProbeCommand;
+use d1_contracts::Probe;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub(super) struct Gateway {
     pub(super) clock: Clock,
     pub(super) receiver: Option<OwnReceiver>,
     /// Who tells what a receiver knows that is not ours.
-    pub(super) probe: Option<ProbeCommand>,
+    pub(super) probe: Option<Probe>,
     papers: Papers,
     /// The client certificate that it shows now, with its key, if it is not that of the folder.
     shown: Option<(String, String)>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use d1_client::Clock;
-use d1_contracts::{ProbeCommand, ShimCommand};
+use d1_contracts::Probe;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
@@ -19,6 +19,7 @@ use super::attached::Stay;
 use super::flaw::Flaw;
 use super::gateway::{Address, Gateway, Habits, Papers, time_of};
 use super::papers::{Files, Papermill, Signer};
+use super::probes::probe_of;
 use super::receiver::{FREE, OwnReceiver, listen};
 use crate::clock::{AuthClock, ClockMode};
 use crate::config::{Config, GatewayConfig, ReceiverConfig};
@@ -32,7 +33,7 @@ const TEN_YEARS: Duration = Duration::from_hours(24 * 3650);
 #[derive(Clone)]
 pub(super) struct With {
     /// For receivers whose probe the scenario does not name.
-    pub(super) probe: Option<ShimCommand>,
+    pub(super) probe: Option<Probe>,
     /// Of our client and our receiver.
     pub(super) flaw: Option<Flaw>,
 }
@@ -70,7 +71,7 @@ pub(super) struct Part {
     pub(super) papers: Papers,
     pub(super) clock: Clock,
     pub(super) receiver: Option<OwnReceiver>,
-    pub(super) probe: Option<ProbeCommand>,
+    pub(super) probe: Option<Probe>,
 }
 
 impl Part {
@@ -221,19 +222,6 @@ fn receiver_at(
     });
     let oauth = oauth.transpose()?.or(known_oauth.flatten());
     Ok(ReceiverConfig { url: url(&at.url)?, authority, oauth })
-}
-
-/// The probe that the scenario names, or else that of the command line.
-pub(super) fn probe_of(
-    at: &ReceiverAt,
-    place: &Place,
-    otherwise: Option<&ShimCommand>,
-) -> Result<Option<ProbeCommand>, Failure> {
-    let named = at
-        .probe
-        .as_ref()
-        .map(|command| command.parse().map_err(|fault| Failure::usage(format!("{place}: `probe`: {fault}"))));
-    Ok(named.transpose()?.or_else(|| otherwise.cloned()).map(ProbeCommand::new))
 }
 
 pub(super) fn url(text: &str) -> Result<reqwest::Url, Failure> {

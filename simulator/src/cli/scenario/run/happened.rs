@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::miss::Broken;
 use super::names::Names;
+use crate::notify::ENDED;
 use crate::scenario::{Calls, Notifications, counted};
 
 /// An entry of the journal.
@@ -42,6 +43,23 @@ impl Entry {
 
     pub(in crate::cli::scenario) fn attempt(&self) -> u64 {
         self.line.get("attempt").and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Of a delivery or a call for a token: the status, or why there is none, as far as that is no chance.
+    pub(super) fn came(&self) -> String {
+        if self.status().is_some() {
+            return answered(self.status());
+        }
+        match self.text("failure") {
+            // That its connection ends is what a forgery is for, by an alert or without.
+            None => answered(None),
+            Some(_) if self.text("forged").is_some() => answered(None),
+            Some(failure) if failure.starts_with(ENDED) => ENDED.to_owned(),
+            Some(failure) if self.text("call") == Some("getAccessToken") && self.is("delivery") => {
+                format!("no access token: {failure}")
+            }
+            Some(failure) => failure.to_owned(),
+        }
     }
 
     /// A member of the body that came, as far as the journal shows it.
@@ -126,7 +144,7 @@ impl Told<'_> {
         let token = names.token_called(self.queued.text("tokenId").unwrap_or_default());
         let tries = counted(u32::try_from(self.tries().len()).unwrap_or(u32::MAX), "attempt");
         let (event, outcome) = (self.event().unwrap_or("an event"), self.outcome());
-        let last = self.attempts.last().map(|last| format!(", the last one: {}", answered(last.status())));
+        let last = self.attempts.last().map(|last| format!(", the last one: {}", last.came()));
         let n = self.attempts.last().map_or(self.queued.n, |last| last.n);
         let (last, n) = (last.unwrap_or_default(), names.in_journal(n));
         format!("{event} of {token}: {outcome} after {tries}{last}{n}")

@@ -173,7 +173,7 @@ fn delivery(entry: &Entry, names: &Names) -> String {
         "{event} of {token}, number {}, attempt {}: {}, {}",
         entry.line["sequence"],
         entry.attempt(),
-        answered(entry.status()),
+        entry.came(),
         outcome.unwrap_or("nothing")
     );
     if let Some(next) = entry.text("nextAt") {
@@ -187,7 +187,7 @@ fn delivery(entry: &Entry, names: &Names) -> String {
 
 fn gateway_token(entry: &Entry) -> String {
     let call = entry.text("call").unwrap_or_default();
-    format!("{call}: {}, {}", answered(entry.status()), entry.text("outcome").unwrap_or_default())
+    format!("{call}: {}, {}", entry.came(), entry.text("outcome").unwrap_or_default())
 }
 
 fn expiry(entry: &Entry, names: &Names) -> String {
