@@ -25,6 +25,8 @@ use crate::notify::{OauthSettings, Schedule};
 use crate::scenario::{self, Action, Caller, Place, Receiver, ReceiverAt, Scenario, Stage};
 use crate::simulator::{Running, Simulator};
 
+/// So long, in real time, is our own receiver waited for on a machine that has much to do.
+const OWN_ANSWER: Duration = Duration::from_mins(1);
 const TEN_YEARS: Duration = Duration::from_hours(24 * 3650);
 
 /// A sandbox that runs already.
@@ -125,7 +127,7 @@ impl Ground {
         let admin = Admin::new("the sandbox", &running.admin_url(), None)?;
         let api = running.api_url();
         let to = Address { api: api.clone(), base_path };
-        let habits = Habits { jitter: jitter(seed), flaw: with.flaw };
+        let habits = Habits::of(scenario, jitter(seed), with.flaw);
         let gateways = players.into_iter().map(|(name, id, papers, clock, receiver)| {
             Ok((name, Gateway::new(&id, papers, to.clone(), clock, habits, receiver)?))
         });
@@ -172,7 +174,7 @@ impl Ground {
         }
         let now = state["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or(scenario.stage.clock);
         let at = Address { api: text("api"), base_path: text("basePath") };
-        let habits = Habits { jitter: 0.5, flaw: to.with.flaw };
+        let habits = Habits::of(scenario, 0.5, to.with.flaw);
         let mut gateways = BTreeMap::new();
         for (gateway, known) in scenario.stage.gateways.iter().zip(&folder.config.gateways) {
             let id = known.id.as_str();
@@ -268,7 +270,8 @@ fn schedule(stage: &Stage) -> Schedule {
         factor: retry.factor,
         max_delay: retry.max_delay,
         attempts: retry.attempts,
-        timeout: retry.timeout,
+        // Ours answers at once or not at all: to give it up would be a matter of real time alone.
+        timeout: if stage.any_outside() { retry.timeout } else { retry.timeout.max(OWN_ANSWER) },
     }
 }
 
