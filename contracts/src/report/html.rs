@@ -48,7 +48,7 @@ pub(super) fn html(view: &View<'_>) -> String {
 
 fn totals(view: &View<'_>) -> Markup {
     html! {
-        table {
+        table.tally {
             caption { "Coverage" }
             thead { tr {
                 @for head in ["family", "standing", "cells", "proven", "only seen", "failed", "not run", "no case", "proven, %"] {
@@ -68,7 +68,7 @@ fn totals(view: &View<'_>) -> Markup {
 
 fn matrix(view: &View<'_>, family: Family) -> Markup {
     html! {
-        table {
+        table.matrix {
             caption { "Matrix: " (family.word()) }
             thead { tr { th scope="col" { "operation" } th scope="col" { "cells" } } }
             tbody { @for (operation, rows) in view.by_operation(family) { tr {

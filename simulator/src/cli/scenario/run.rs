@@ -13,6 +13,8 @@ pub(super) mod happened;
 mod hostile;
 mod in_order;
 mod in_play;
+mod judged;
+mod known;
 pub(super) mod miss;
 mod names;
 mod our_client;

@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use d1_client::TokenState;
-use d1_client::receiver::TokenKey;
-use d1_contracts::{Observer as _, TokenRef};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::call::{is, shown as shown_value};
 use super::happened::{Entry, Told, notifications};
+use super::judged::{is, shown as shown_value};
 use super::miss::{Broken, Miss};
 use super::player::Player;
 use super::transcript::line_of;
 use crate::scenario::{
-    Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, Header, HowMany, Named, Never, NeverWhat,
-    Scalar, Since, Step, TokenExpectation, counted, shown, told_calls, told_notifications,
+    Calls, ExpectCalls, ExpectNotifications, Expectation, Expected, Header, HowMany, Never, NeverWhat, Since,
+    Step, counted, shown, told_calls, told_notifications,
 };
 
 /// So many of what came near are told.
@@ -97,7 +94,7 @@ impl Player<'_> {
         self.misses.extend(misses);
     }
 
-    fn entry_told(&self, entry: &Entry) -> String {
+    pub(super) fn entry_told(&self, entry: &Entry) -> String {
         let text = line_of(entry, self.step, &self.names).map(|line| line.text).unwrap_or_default();
         format!("{:.3} {text}{}", entry.at, self.names.in_journal(entry.n))
     }
@@ -139,96 +136,6 @@ impl Player<'_> {
             misses.extend(spacing(step, &wanted.spacing, &pauses, |entry| self.entry_told(entry)));
         }
         self.misses.extend(misses);
-    }
-
-    async fn expect_tokens(&mut self, step: &Step, all: &[TokenExpectation]) -> Result<(), Broken> {
-        let known = self.tokens_of_d1().await?;
-        for wanted in all {
-            let Some(token) = self.names.tokens.get(&wanted.token.name) else {
-                self.no_token(step, &wanted.token);
-                continue;
-            };
-            let found = known.iter().find(|known| known["tokenId"] == token.id.as_str());
-            let found = found.cloned().unwrap_or_default();
-            let look = "the transitions of this token in the transcript";
-            self.compare(step, wanted, "D1", &found, look);
-        }
-        Ok(())
-    }
-
-    async fn expect_receiver(&mut self, step: &Step, all: &[TokenExpectation]) -> Result<(), Broken> {
-        for wanted in all {
-            let Some(token) = self.names.tokens.get(&wanted.token.name).cloned() else {
-                self.no_token(step, &wanted.token);
-                continue;
-            };
-            let gateway = self.ground.gateways.get(&token.gateway);
-            let gateway = gateway.ok_or_else(|| Broken("no such gateway".to_owned()))?;
-            let found = if let Some(receiver) = &gateway.receiver {
-                let (gateway_id, merchant_id, token_id) = (gateway.id.clone(), token.merchant, token.id);
-                receiver.record(&TokenKey { gateway_id, merchant_id, token_id }).await.map(|record| {
-                    json!({
-                        "state": record.state.as_ref().map(TokenState::as_str),
-                        "cardLastDigits": record.card_last_digits,
-                        "cardExpiryDate": record.card_expiry_date,
-                        "tokenLastDigits": record.token_last_digits,
-                        "tokenExpiryDate": record.token_expiry_date,
-                    })
-                })
-            } else if let Some(probe) = &gateway.probe {
-                let asked = TokenRef {
-                    gateway_id: gateway.id.as_str().to_owned(),
-                    merchant_id: token.merchant.as_str().to_owned(),
-                    token_id: token.id.as_str().to_owned(),
-                };
-                let looked =
-                    probe.look(&asked).await.map_err(|fault| Broken(format!("the probe: {fault}")))?;
-                looked.map(|probed| json!(probed.token))
-            } else {
-                let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
-                return Err(Broken(why.to_owned()));
-            };
-            let look =
-                "the notifications of this token: what the receiver answered, and in which order they came";
-            match found {
-                Some(found) => self.compare(step, wanted, "the receiver", &found, look),
-                None => {
-                    let name = &wanted.token.name;
-                    let miss =
-                        Miss::of(step, format!("the receiver to know `{name}`"), "it has never heard of it");
-                    self.misses.push(miss.at(&wanted.token.place).look(look));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn no_token(&mut self, step: &Step, named: &Named) {
-        let miss = Miss::of(step, format!("a token `{}`", named.name), "it was never made").at(&named.place);
-        self.misses.push(miss.look("the step that should have made it: it did not come out well"));
-    }
-
-    fn compare(&mut self, step: &Step, wanted: &TokenExpectation, whose: &str, found: &Value, look: &str) {
-        let state = wanted.state.map(|state| ("state".to_owned(), Scalar::Text(state.as_str().to_owned())));
-        for (member, expected) in state.iter().chain(&wanted.members) {
-            let value = found.get(member).unwrap_or(&Value::Null);
-            if !is(expected, value) {
-                let name = &wanted.token.name;
-                let expected = format!("{whose} to have {member} {} for `{name}`", expected.told());
-                let lines = self.about_token(name);
-                let miss = Miss::of(step, expected, shown_value(value)).at(&wanted.token.place);
-                self.misses.push(miss.nearest(newest(lines)).look(look));
-            }
-        }
-    }
-
-    /// Everything that happened to a token.
-    fn about_token(&self, name: &str) -> Vec<String> {
-        let of_it = |entry: &&Entry| {
-            (entry.is("transition") || entry.is("delivery"))
-                && self.names.is_token(name, entry.text("tokenId"))
-        };
-        self.entries.iter().filter(of_it).map(|entry| self.entry_told(entry)).collect()
     }
 
     fn expect_order(&mut self, step: &Step, all: &[Calls]) {
@@ -282,7 +189,7 @@ impl Player<'_> {
     }
 }
 
-fn newest(mut lines: Vec<String>) -> Vec<String> {
+pub(super) fn newest(mut lines: Vec<String>) -> Vec<String> {
     let left_out = lines.len().saturating_sub(NEAREST);
     if left_out > 0 {
         lines.drain(..left_out);

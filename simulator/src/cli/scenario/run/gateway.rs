@@ -15,9 +15,13 @@ use super::super::super::exit::Failure;
 use super::flaw::Flaw;
 use super::papers::Files;
 use super::receiver::OwnReceiver;
+use crate::scenario::{Action, Scenario, Step};
 
-/// For one attempt, in real time: no answer of the sandbox takes any, unless it is stalled.
-const ATTEMPT: Duration = Duration::from_secs(5);
+/// For one attempt, in real time. No answer of the sandbox takes any, but a machine with much to do may: who gives up then
+/// makes a call of it that no seed shows again.
+const ATTEMPT: Duration = Duration::from_mins(1);
+/// For one attempt where an answer may be stalled, which is waited for in vain.
+const STALLED: Duration = Duration::from_secs(5);
 /// For one call with all its pauses, on the sandbox clock: longer than the client's default, so that it is D1's
 /// `Retry-After` that a scenario tries and not this.
 const OVERALL: Duration = Duration::from_mins(5);
@@ -46,6 +50,22 @@ pub(super) struct Habits {
     /// What the pauses between its attempts are drawn with.
     pub(super) jitter: f64,
     pub(super) flaw: Option<Flaw>,
+    /// For one attempt, in real time.
+    pub(super) attempt: Duration,
+}
+
+impl Habits {
+    pub(super) fn of(scenario: &Scenario, jitter: f64, flaw: Option<Flaw>) -> Self {
+        let stalls = |step: &Step| match &step.action {
+            Action::Fault(fault) => {
+                fault.body.contains_key("stall")
+                    || fault.body.get("handshake").is_some_and(|how| how == "stall")
+            }
+            _ => false,
+        };
+        let attempt = if scenario.steps.iter().any(stalls) { STALLED } else { ATTEMPT };
+        Self { jitter, flaw, attempt }
+    }
 }
 
 /// Where D1 is called.
@@ -154,8 +174,8 @@ fn client(
     let config = Config::new(&to.api, id.clone(), credentials)
         .tls_versions(versions)
         .ecom_prefix(&to.base_path)
-        .attempt_timeout(ATTEMPT)
-        .connect_timeout(ATTEMPT / 2)
+        .attempt_timeout(habits.attempt)
+        .connect_timeout(habits.attempt / 2)
         .overall_timeout(OVERALL)
         // Never in the background: which step it belongs to would be chance.
         .refresh_ahead(MARGIN)

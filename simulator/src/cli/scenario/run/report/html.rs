@@ -6,23 +6,7 @@ use super::super::miss::Miss;
 use super::super::played::Played;
 use super::super::transcript::{Kind, Lane, Line};
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8886; --good: #1a7f37; --bad: #cf222e; --quiet: #8889; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin-bottom: .2rem; }
-.of { color: var(--quiet); margin-top: 0; }
-.verdict { font-weight: 600; }
-.good { color: var(--good); } .bad { color: var(--bad); }
-.lanes { display: grid; grid-template-columns: 8.5rem 1fr 1fr 1fr; }
-.lanes > * { padding: .15rem .5rem; border-left: 1px solid var(--line); }
-.lanes > .head { font-weight: 600; border-bottom: 2px solid var(--line); position: sticky; top: 0; background: Canvas; }
-.lanes > .time, .lanes > .head:first-child { border-left: 0; }
-.time { color: var(--quiet); font-variant-numeric: tabular-nums; font-size: .85rem; }
-.step { grid-column: 1 / -1; border-left: 0; margin-top: .7rem; font-weight: 600; border-top: 1px solid var(--line); }
-.all { grid-column: 2 / -1; } .one { grid-column: span 1; } .two { grid-column: span 2; }
-.two { text-align: center; } .two span { border-bottom: 1px solid currentColor; display: block; }
-pre { white-space: pre-wrap; margin: .2rem 0; font: .85rem/1.4 ui-monospace, monospace; }
-";
+const STYLE: &str = include_str!("html.css");
 
 pub(super) fn html(played: &Played) -> String {
     let bad = played.outcome() != "passed";
@@ -41,8 +25,11 @@ pub(super) fn html(played: &Played) -> String {
                 p class=(if bad { "verdict bad" } else { "verdict good" }) { (played.verdict()) }
                 @for miss in &played.misses { (missed(miss)) }
                 div .lanes {
-                    div .head { "sandbox clock" } div .head { "gateway" } div .head { "D1" } div .head { "receiver" }
+                    div .head.clock { "sandbox clock" } div .head { "gateway" } div .head { "D1" } div .head { "receiver" }
                     @for line in &played.lines { (row(line)) }
+                    @if let Some(why) = &played.broken {
+                        div .time {} div .all.bad { pre { "\u{2717} broke off: " (why) } }
+                    }
                 }
             }
         }
@@ -51,7 +38,7 @@ pub(super) fn html(played: &Played) -> String {
 }
 
 fn missed(miss: &Miss) -> Markup {
-    html! { pre .bad { (miss.told()) } }
+    html! { pre .miss.bad { (miss.told()) } }
 }
 
 fn row(line: &Line) -> Markup {
@@ -61,10 +48,10 @@ fn row(line: &Line) -> Markup {
         (Kind::Good, ..) => html! { (time) div .all.good { "\u{2713} " (line.text) } },
         (Kind::Miss, ..) => html! { (time) div .all.bad { pre { "\u{2717} " (line.text) } } },
         (Kind::Event, Lane::Gateway, Lane::D1) => html! {
-            (time) div .two { span { (line.text) " \u{2192}" } } div {}
+            (time) div .two { span { (line.text) } } div {}
         },
         (Kind::Event, Lane::D1, Lane::Receiver) => html! {
-            (time) div {} div .two { span { (line.text) " \u{2192}" } }
+            (time) div {} div .two { span { (line.text) } }
         },
         (Kind::Event, Lane::D1, Lane::D1) => html! { (time) div {} div .one { (line.text) } div {} },
         (Kind::Event, ..) => html! { (time) div .all { (line.text) } },
