@@ -10,6 +10,7 @@ mod scenario;
 mod scenario_attach;
 mod scenario_record;
 mod scenario_run;
+mod scenario_verdicts;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -104,8 +104,13 @@ impl Checker<'_> {
         let outside = self.scenario.stage.caller == Caller::Outside;
         let state = (!outside).then_some(TokenState::Active);
         let card = card.map(str::to_owned);
-        let known =
-            TokenKnown { card, state, soon: soon.is_some(), after_first_use: after_first_use.is_some() };
+        let known = TokenKnown {
+            card,
+            number: 0,
+            state,
+            soon: soon.is_some(),
+            after_first_use: after_first_use.is_some(),
+        };
         self.world.tokens.insert(name.to_owned(), known);
     }
 

@@ -79,7 +79,7 @@ impl Checker<'_> {
             self.findings.sense(place, reason);
         } else if !self.world.troubled() && usize::try_from(nth).is_ok_and(|nth| nth > made + staged) {
             let reason = format!(
-                "only {} {what} can have come by then, so that the {nth}th is waited for in vain",
+                "only {} {what} can have come by then, so that number {nth} is waited for in vain",
                 made + staged
             );
             self.findings.hint(place, reason);
@@ -94,6 +94,7 @@ impl Checker<'_> {
             Expected::Receiver(tokens) => {
                 for token in tokens {
                     self.token(&token.token);
+                    self.unchanged(token);
                 }
                 self.probed(&expectation.place);
             }
@@ -113,8 +114,9 @@ impl Checker<'_> {
             if !self.token(&expected.token) {
                 continue;
             }
+            self.unchanged(expected);
             let name = &expected.token.name;
-            if expected.state.is_none() && expected.members.is_empty() {
+            if expected.state.is_none() && expected.members.is_empty() && expected.unchanged.is_empty() {
                 self.findings
                     .sense(place, format!("nothing is expected of `{name}`; expected a state or members"));
             }
@@ -129,6 +131,13 @@ impl Checker<'_> {
                 );
                 self.findings.sense(&expected.token.place, reason);
             }
+        }
+    }
+
+    fn unchanged(&mut self, expected: &TokenExpectation) {
+        if !expected.unchanged.is_empty() && !self.world.issued {
+            let reason = "`unchanged` is what it was before the last step `issuer`, and there is none before this; expected digits";
+            self.findings.sense(&expected.token.place, reason);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Steps `expect`: what happened, against what had to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use d1_client::TokenState;
@@ -8,8 +9,9 @@ use d1_contracts::{Observer as _, TokenRef};
 use serde_json::{Value, json};
 
 use super::call::{is, shown as shown_value};
-use super::happened::{Entry, Told, notifications};
+use super::happened::{Entry, Told, is_answered, notifications};
 use super::miss::{Broken, Miss};
+use super::our_client::dpan_end;
 use super::player::Player;
 use super::transcript::line_of;
 use crate::scenario::{
@@ -129,6 +131,17 @@ impl Player<'_> {
                     miss.nearest([told.told(&self.names)]).look("what the receiver answered to each attempt"),
                 );
             }
+            let deliveries = told.attempts.len();
+            if let Some(wanted) =
+                wanted.deliveries.filter(|wanted| usize::try_from(*wanted).ok() != Some(deliveries))
+            {
+                let expected = format!("{} of {what}", counted(wanted, "delivery"));
+                let lines = told.attempts.iter().map(|attempt| self.entry_told(attempt)).collect();
+                let miss = Miss::of(step, expected, deliveries.to_string()).nearest(newest(lines));
+                misses.push(
+                    miss.look("the deliveries above: attempts, and repetitions that a fault made of them"),
+                );
+            }
             let attempts = tries.windows(2);
             let pauses: Vec<(Duration, &Entry)> =
                 attempts.map(|two| (between(two[0], two[1]), two[1])).collect();
@@ -153,6 +166,7 @@ impl Player<'_> {
     }
 
     async fn expect_receiver(&mut self, step: &Step, all: &[TokenExpectation]) -> Result<(), Broken> {
+        let of_d1 = if all.iter().any(|one| one.as_d1) { self.tokens_of_d1().await? } else { Vec::new() };
         for wanted in all {
             let Some(token) = self.names.tokens.get(&wanted.token.name).cloned() else {
                 self.no_token(step, &wanted.token);
@@ -161,7 +175,8 @@ impl Player<'_> {
             let gateway = self.ground.gateways.get(&token.gateway);
             let gateway = gateway.ok_or_else(|| Broken("no such gateway".to_owned()))?;
             let found = if let Some(receiver) = &gateway.receiver {
-                let (gateway_id, merchant_id, token_id) = (gateway.id.clone(), token.merchant, token.id);
+                let (gateway_id, merchant_id, token_id) =
+                    (gateway.id.clone(), token.merchant, token.id.clone());
                 receiver.record(&TokenKey { gateway_id, merchant_id, token_id }).await.map(|record| {
                     json!({
                         "state": record.state.as_ref().map(TokenState::as_str),
@@ -169,6 +184,7 @@ impl Player<'_> {
                         "cardExpiryDate": record.card_expiry_date,
                         "tokenLastDigits": record.token_last_digits,
                         "tokenExpiryDate": record.token_expiry_date,
+                        "dpanLastDigits": record.network_token.as_ref().map(dpan_end),
                     })
                 })
             } else if let Some(probe) = &gateway.probe {
@@ -187,6 +203,10 @@ impl Player<'_> {
             let look =
                 "the notifications of this token: what the receiver answered, and in which order they came";
             match found {
+                Some(found) if wanted.as_d1 => {
+                    let wanted = self.as_d1_has_it(wanted, token.id.as_str(), &of_d1, &found);
+                    self.compare(step, &wanted, "the receiver", &found, look);
+                }
                 Some(found) => self.compare(step, wanted, "the receiver", &found, look),
                 None => {
                     let name = &wanted.token.name;
@@ -206,7 +226,12 @@ impl Player<'_> {
 
     fn compare(&mut self, step: &Step, wanted: &TokenExpectation, whose: &str, found: &Value, look: &str) {
         let state = wanted.state.map(|state| ("state".to_owned(), Scalar::Text(state.as_str().to_owned())));
-        for (member, expected) in state.iter().chain(&wanted.members) {
+        let unchanged = wanted.unchanged.iter().map(|member| {
+            let was = self.as_it_was(&wanted.token.name, member);
+            (member.clone(), was)
+        });
+        let unchanged: Vec<(String, Scalar)> = unchanged.collect();
+        for (member, expected) in state.iter().chain(&wanted.members).chain(&unchanged) {
             let value = found.get(member).unwrap_or(&Value::Null);
             if !is(expected, value) {
                 let name = &wanted.token.name;
@@ -250,18 +275,22 @@ impl Player<'_> {
         let answer = self.ground.admin.advance(way, self.silence).await?;
         self.moved(&answer)?;
         self.read_journal().await?;
-        let fits = |entry: &&Entry| match &never.what {
-            NeverWhat::Call(calls) => entry.fits_call(calls, &self.names),
-            NeverWhat::Notification(wanted) => notifications(&self.entries)
-                .iter()
-                .filter(|told| told.fits(wanted, &self.names))
-                .any(|told| told.attempts.iter().any(|attempt| attempt.n == entry.n)),
+        let unwanted: BTreeSet<u64> = match &never.what {
+            NeverWhat::Call(calls) => {
+                let fit = self.entries.iter().filter(|entry| entry.fits_call(calls, &self.names));
+                fit.map(|entry| entry.n).collect()
+            }
+            NeverWhat::Notification(wanted) => {
+                let all = notifications(&self.entries);
+                let about = all.iter().filter(|told| told.is_about(wanted, &self.names));
+                let attempts = about.flat_map(|told| &told.attempts);
+                attempts.filter(|one| is_answered(one, wanted)).map(|one| one.n).collect()
+            }
         };
         let came: Vec<String> = self
             .entries
             .iter()
-            .filter(|entry| entry.n > from && (entry.is("request") || entry.is("delivery")))
-            .filter(fits)
+            .filter(|entry| entry.n > from && unwanted.contains(&entry.n))
             .map(|entry| self.entry_told(entry))
             .collect();
         if came.is_empty() {
@@ -304,8 +333,9 @@ fn how_many(number: HowMany) -> String {
     }
 }
 
+/// From the end of an exchange to the arrival of the next; of two that overlap there is none.
 fn between(one: &Entry, other: &Entry) -> Duration {
-    Duration::try_from(other.at.duration_since(one.at)).unwrap_or_default()
+    Duration::try_from(other.arrived().duration_since(one.at)).unwrap_or_default()
 }
 
 /// Pauses that are shorter than they must be, or that there are not.
