@@ -61,6 +61,25 @@ impl Client {
     /// # Errors
     /// Names the setting that cannot be used.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let tokens = TokenCache::new(config.clock.clone(), config.refresh_ahead, config.token_margin);
+        Self::with(config, Arc::new(tokens))
+    }
+
+    /// A client of the same gateway with other settings, a new certificate say, over connections of its own. It shares the
+    /// access token with this one, and with it this one's clock, `refresh_ahead` and `token_margin`, as far as access tokens
+    /// go by them.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used: another gateway cannot.
+    pub fn reconfigured(&self, config: Config) -> Result<Self, ConfigError> {
+        if config.gateway != self.0.gateway {
+            let own = self.0.gateway.as_str();
+            return Err(ConfigError::new("gateway", format!("expected {own}, whose access token is shared")));
+        }
+        Self::with(config, Arc::clone(&self.0.tokens))
+    }
+
+    fn with(config: Config, tokens: Arc<TokenCache>) -> Result<Self, ConfigError> {
         config.check()?;
         let transport = Transport::new(&config)?;
         Ok(Self(Arc::new(Inner {
@@ -68,11 +87,7 @@ impl Client {
             gateway: config.gateway,
             credentials: config.credentials,
             transport,
-            tokens: Arc::new(TokenCache::new(
-                config.clock.clone(),
-                config.refresh_ahead,
-                config.token_margin,
-            )),
+            tokens,
             policy: config.retry,
             jitter: config.jitter,
             attempt_timeout: config.attempt_timeout,

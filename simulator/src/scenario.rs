@@ -36,4 +36,4 @@ pub(crate) use step::{
     Action, Advance, Call, Certificate, Forge, ForgeAnswer, Gives, Issuer, ReceiverMode, ReceiverStep,
     Request, Skew, Step, Target,
 };
-pub(crate) use words::{CardSource, TransactionType};
+pub(crate) use words::{CardSource, Forgery, TransactionType};

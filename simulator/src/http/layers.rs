@@ -18,7 +18,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::auth::AuthError;
-use crate::clock::{Clock, Open, Waiter};
+use crate::clock::{Clock, Open, Waiter, rfc3339};
 use crate::faults::{Call, Faults};
 use crate::journal::{self, Fact, Journal, Why};
 use crate::stop::Stop;
@@ -123,6 +123,7 @@ impl HttpBody for Held {
 
 impl Exchanges {
     async fn recorded(&self, request: Request, next: Next, room: bool) -> Response {
+        let arrived = self.clock.now().at;
         let (mut parts, body) = request.into_parts();
         let intake = Intake::read(&parts.headers, body).await;
         let peer = parts.extensions.get::<Arc<Peer>>().cloned();
@@ -173,6 +174,7 @@ impl Exchanges {
         let unanswered = met.as_ref().is_some_and(|met| met.unanswered);
         let refused = response.extensions_mut().remove::<Why>();
         let request = journal::Request {
+            arrived: rfc3339(arrived),
             operation,
             method: method.as_str(),
             path: uri.path(),

@@ -62,6 +62,8 @@ pub(crate) struct Handshake<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request<'a> {
+    /// When it came; the entry is written when the exchange is over.
+    pub(crate) arrived: String,
     pub(crate) operation: Option<&'static str>,
     #[serde(serialize_with = "redacted")]
     pub(crate) method: &'a str,

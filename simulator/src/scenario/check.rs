@@ -114,6 +114,9 @@ impl Checker<'_> {
     }
 
     fn merchant(&mut self, named: &Named) -> bool {
+        if self.world.merchants.contains_key(&named.name) {
+            return true;
+        }
         let known: Vec<String> = self.world.merchants.keys().cloned().collect();
         self.known(named, "merchant", known.iter().map(String::as_str))
     }
@@ -124,6 +127,9 @@ impl Checker<'_> {
     }
 
     fn token(&mut self, named: &Named) -> bool {
+        if self.world.tokens.contains_key(&named.name) {
+            return true;
+        }
         let known: Vec<String> = self.world.tokens.keys().cloned().collect();
         self.known(named, "token", known.iter().map(String::as_str))
     }

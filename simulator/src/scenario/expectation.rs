@@ -94,7 +94,7 @@ pub(crate) enum Expected {
 pub(crate) struct ExpectCalls {
     pub(crate) calls: Calls,
     pub(crate) number: HowMany,
-    /// Real times between their arrivals on the sandbox clock, each at least so long.
+    /// Pauses on the sandbox clock, each at least so long: from the end of a call to the arrival of the next.
     pub(crate) spacing: Vec<Duration>,
     /// Headers that each of them must have, or must not.
     pub(crate) headers: Vec<(String, Header)>,
@@ -109,7 +109,9 @@ pub(crate) struct ExpectNotifications {
     pub(crate) number: HowMany,
     /// So many attempts for each.
     pub(crate) attempts: Option<u32>,
-    /// Between the attempts, on the sandbox clock, each at least so long.
+    /// So many times each was sent: attempts, and repetitions that a fault made.
+    pub(crate) deliveries: Option<u32>,
+    /// From the beginning of an attempt to that of the next, on the sandbox clock, each at least so long.
     pub(crate) spacing: Vec<Duration>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) since: Since,
@@ -167,6 +169,10 @@ impl HowMany {
 pub(crate) struct TokenExpectation {
     pub(crate) token: Named,
     pub(crate) state: Option<TokenState>,
+    /// Of the receiver: all as D1 has it by now, and the DPAN, where D1 has told it.
+    pub(crate) as_d1: bool,
+    /// Members that must be what they were for D1 before the last step `issuer`.
+    pub(crate) unchanged: Vec<String>,
     /// Further members, by the names of getToken (C17).
     pub(crate) members: Vec<(String, Scalar)>,
 }

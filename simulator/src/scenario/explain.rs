@@ -114,7 +114,11 @@ fn called(call: &Call) -> String {
 }
 
 pub(crate) fn counted(number: u32, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+    match thing.strip_suffix('y') {
+        _ if number == 1 => format!("1 {thing}"),
+        Some(thing) => format!("{number} {thing}ies"),
+        None => format!("{number} {thing}s"),
+    }
 }
 
 pub(super) fn members(all: &[(String, Scalar)]) -> String {
@@ -130,12 +134,11 @@ fn issued(issuer: &Issuer) -> String {
     let expiry =
         issuer.expiry.as_ref().map(|expiry| format!(", new expiry date {expiry}")).unwrap_or_default();
     let pan = issuer.pan.as_ref().map(|pan| format!(", new number ending in {}", &pan[pan.len() - 4..]));
-    let tells = EventType::of(issuer.event).as_str();
-    format!(
-        "The issuer: {} on {target}{expiry}{}. D1 tells the gateway: {tells}.",
-        issuer.event,
-        pan.unwrap_or_default()
-    )
+    let tells = match issuer.forbidden {
+        true => "The state forbids it: nothing changes, and D1 tells nothing".to_owned(),
+        false => format!("D1 tells the gateway: {}", EventType::of(issuer.event).as_str()),
+    };
+    format!("The issuer: {} on {target}{expiry}{}. {tells}.", issuer.event, pan.unwrap_or_default())
 }
 
 fn fault_told(fault: &Fault) -> String {

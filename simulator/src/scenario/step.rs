@@ -89,6 +89,8 @@ pub(crate) struct Issuer {
     pub(crate) expiry: Option<String>,
     /// The new card number, for a replacement; drawn without.
     pub(crate) pan: Option<String>,
+    /// The state must forbid it, so that nothing changes and nobody is told.
+    pub(crate) forbidden: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -111,7 +113,7 @@ pub(crate) struct Forge {
 pub(crate) enum ForgeAnswer {
     /// Any 2xx.
     Taken,
-    /// Any 4xx, or no connection.
+    /// Any 4xx; of a wrong certificate also an end of the connection.
     Refused,
     Status(u32),
 }

@@ -210,13 +210,15 @@ pub(crate) enum Outcome {
     Waiting,
     Refused,
     GivenUp,
+    Dropped,
 }
 
-pub(super) const OUTCOMES: [(&str, Outcome); 4] = [
+pub(super) const OUTCOMES: [(&str, Outcome); 5] = [
     ("delivered", Outcome::Delivered),
     ("waiting", Outcome::Waiting),
     ("refused", Outcome::Refused),
     ("givenUp", Outcome::GivenUp),
+    ("dropped", Outcome::Dropped),
 ];
 
 impl Outcome {
@@ -231,6 +233,7 @@ impl Outcome {
             Self::Waiting => "still waiting",
             Self::Refused => "refused for good",
             Self::GivenUp => "given up",
+            Self::Dropped => "dropped by a fault",
         }
     }
 }

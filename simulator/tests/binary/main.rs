@@ -11,6 +11,7 @@ mod scenario_attach;
 mod scenario_expect;
 mod scenario_record;
 mod scenario_run;
+mod scenario_verdicts;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

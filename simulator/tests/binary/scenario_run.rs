@@ -20,7 +20,7 @@ pub(crate) fn of_library(name: &str) -> String {
 }
 
 /// A file of these steps, on the stage of the library.
-fn scenario(folder: &Path, name: &str, steps: &str) {
+pub(crate) fn scenario(folder: &Path, name: &str, steps: &str) {
     fs::copy(library().join("_shop.yaml"), folder.join("_shop.yaml")).expect("the stage");
     let head =
         format!("scenario: 1\nname: {name}\ntitle: Something.\nwhy: For a test.\ninclude: [_shop.yaml]\n");
@@ -56,38 +56,88 @@ fn every_scenario_of_the_library_is_as_expected_with_other_seeds_too() {
     assert_eq!(out, "as expected with every seed from 1 to 5\n");
 }
 
-/// Each scenario of the library, and what makes it red: a client or a receiver that is broken in the way that it is about.
-const TWINS: [(&str, &str); 18] = [
-    ("card-replaced-between-authorizations", "new-token-each-time"),
-    ("certificate-about-to-expire", "keeps-certificate"),
-    ("clock-skew", "repeats-refused"),
-    ("decline", "repeats-refused"),
-    ("duplicates-and-reordering", "last-come-wins"),
-    ("expired-bearer-mid-flight", "new-bearer-each-time"),
-    ("first-payment", "new-bearer-each-time"),
-    ("forged-notification", "refuses-news"),
-    ("hostile-day", "last-come-wins"),
-    ("issuer-deletes-the-card", "one-event-a-moment"),
-    ("lost-answer", "repeats-lost"),
-    ("merchant-deletes-the-token", "deletes-at-home"),
-    ("rate-limit", "never-repeats"),
-    ("receiver-down-for-an-hour", "refuses-late"),
-    ("recurring-over-a-renewal", "keeps-nothing"),
-    ("slow-issuer", "impatient"),
-    ("storm-with-retry-after", "never-repeats"),
-    ("suspended-mid-subscription", "keeps-nothing"),
+/// Each scenario of the library, what makes it red (a client or a receiver that is broken in the way that it is about), the
+/// line of the first thing that is not as expected, and what is expected and found there.
+const TWINS: [(&str, &str, u32, &str, &str); 21] = [
+    ("card-replaced-between-authorizations", "new-token-each-time", 22, "1 of createToken", "3"),
+    (
+        "card-replaced-between-authorizations",
+        "ignores-encrypted-data",
+        19,
+        "the receiver to have dpanLastDigits",
+        "none",
+    ),
+    (
+        "certificate-about-to-expire",
+        "keeps-certificate",
+        19,
+        "the call to come out well",
+        "no answer: D1 refused the TLS connection",
+    ),
+    ("clock-skew", "uses-ended-bearer", 22, "0 of getToken answered 401", "1"),
+    ("decline", "repeats-refused", 19, "1 of createToken answered 403", "2"),
+    (
+        "duplicates-and-reordering",
+        "last-come-wins",
+        24,
+        "the receiver to have state \"SUSPENDED\"",
+        "\"ACTIVE\"",
+    ),
+    ("expired-bearer-mid-flight", "new-bearer-each-time", 18, "2 of getAccessToken", "3"),
+    ("expired-bearer-mid-flight", "uses-ended-bearer", 22, "1 attempt", "2"),
+    ("first-payment", "new-bearer-each-time", 15, "1 of getAccessToken", "3"),
+    ("forged-notification", "takes-unreadable", 17, "the receiver to refuse it", "204"),
+    ("forged-notification", "refuses-news", 22, "the receiver to take it", "400"),
+    ("hostile-day", "last-come-wins", 90, "the receiver to have tokenExpiryDate", "\"1241\""),
+    (
+        "issuer-deletes-the-card",
+        "one-event-a-moment",
+        22,
+        "the receiver to know `at-music`",
+        "it has never heard of it",
+    ),
+    ("lost-answer", "repeats-lost", 11, "no answer", "it came out well"),
+    ("merchant-deletes-the-token", "deletes-at-home", 13, "D1 to have state \"DELETED\"", "\"ACTIVE\""),
+    ("rate-limit", "never-repeats", 16, "the call to come out well", "refused with 429"),
+    ("receiver-down-for-an-hour", "refuses-late", 24, "1 of notification TOKEN_SUSPENDED", "0"),
+    (
+        "recurring-over-a-renewal",
+        "keeps-nothing",
+        20,
+        "the receiver to know `subscription`",
+        "it has never heard of it",
+    ),
+    ("slow-issuer", "impatient", 11, "1 attempt", "2"),
+    ("storm-with-retry-after", "ignores-retry-after", 19, "a pause of at least 20s before number 2", "0s"),
+    (
+        "suspended-mid-subscription",
+        "keeps-nothing",
+        18,
+        "the receiver to know `subscription`",
+        "it has never heard of it",
+    ),
 ];
 
 #[test]
-fn every_scenario_of_the_library_tells_its_broken_twin() {
+fn every_scenario_of_the_library_tells_its_broken_twin_for_the_reason_that_it_is_about() {
     let folder = empty_folder();
-    for (name, flaw) in TWINS {
+    for (name, flaw, line, expected, found) in TWINS {
         let file = of_library(&format!("{name}.yaml"));
         let (out, _) = ends(folder.path(), &["scenario", "run", &file, "--flaw", flaw], 1);
-        let told = out.contains("things were not as expected") || out.contains("1 thing was not as expected");
-        assert!(told, "{name}: {out}");
         assert!(!out.contains("broke off"), "{out}");
+        let first = out.split("     NO  ").nth(1).expect("something is not as expected");
+        let mut lines = first.lines();
+        let told = lines.next().expect("a line");
+        let place = format!("{name}.yaml:{line}:");
+        assert!(
+            told.contains(&place) && told.contains(&format!(": expected {expected}")),
+            "{name} {flaw}: {out}"
+        );
+        let second = lines.next().expect("a line").trim();
+        assert!(second.starts_with(&format!("found: {found}")), "{name} {flaw}: {out}");
     }
+    let told: std::collections::BTreeSet<&str> = TWINS.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(told.len(), 18);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use wiremock::matchers::{method, path};
 
 use super::script::{ALL, BEARER, Numbered, PAN, Script, Step, World};
 use crate::jwe;
+use crate::jwk::testing::jwk_pair;
 use crate::operation::Operation;
 
 #[tokio::test]
@@ -66,6 +67,35 @@ async fn a_token_is_reused_until_shortly_before_its_end() {
     }
     assert_eq!(sent().await, "Bearer bearer-3");
     assert_eq!(world.requests(Operation::GetAccessToken).await, 3);
+}
+
+#[tokio::test]
+async fn a_client_with_other_settings_goes_on_with_the_access_token_and_is_of_the_same_gateway() {
+    let mut world = World::new().await;
+    world.script(Operation::GetToken, Script::new(&[Step::Good])).await;
+    world.call(Operation::GetToken).await.expect("a token");
+    let config = |gateway: &str, world: &World| {
+        let (public, _) = jwk_pair("d1");
+        let (_, own) = jwk_pair("own");
+        let credentials = super::script::credentials(
+            crate::RecipientKey::from_jwk(public.as_bytes()).expect("a key"),
+            crate::OwnKey::from_jwk(own.as_bytes()).expect("a key"),
+        );
+        let gateway = crate::GatewayId::new(gateway).expect("an id");
+        let mut config =
+            crate::Config::new(world.server.uri(), gateway, credentials).clock(world.clock.clone());
+        config.plain_http = true;
+        config
+    };
+    let other = world.client.reconfigured(config("MGW_000002", &world)).expect_err("another gateway");
+    assert!(other.to_string().contains("MGW_000001"), "{other}");
+    world.client = world.client.reconfigured(config("MGW_000001", &world)).expect("a client");
+    let merchant = crate::MerchantId::new("10610027312").expect("an id");
+    let token = crate::TokenId::new("tok-1").expect("an id");
+    // What is sealed in the answer is for a key of before.
+    let _ = world.client.get_token(&merchant, &token, None).await;
+    assert_eq!(world.requests(Operation::GetToken).await, 2);
+    assert_eq!(world.requests(Operation::GetAccessToken).await, 1);
 }
 
 #[tokio::test]

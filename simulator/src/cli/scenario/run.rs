@@ -1,6 +1,7 @@
 //! `d1sim scenario run`: plays scenarios and tells what came of them.
 
 pub(super) mod admin;
+mod as_d1;
 mod attach;
 mod attached;
 mod call;

@@ -116,6 +116,7 @@ impl Checker<'_> {
         let known = TokenKnown {
             card: card.map(str::to_owned),
             merchant: merchant.map(str::to_owned),
+            number: 0,
             state,
             soon: soon.is_some(),
             after_first_use: after_first_use.is_some(),

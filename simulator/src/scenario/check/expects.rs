@@ -102,6 +102,7 @@ impl Checker<'_> {
             Expected::Receiver(tokens) => {
                 for token in tokens {
                     self.token(&token.token);
+                    self.unchanged(token);
                 }
                 self.probed(&expectation.place);
             }
@@ -124,8 +125,9 @@ impl Checker<'_> {
             if !self.token(&expected.token) {
                 continue;
             }
+            self.unchanged(expected);
             let name = &expected.token.name;
-            if expected.state.is_none() && expected.members.is_empty() {
+            if expected.state.is_none() && expected.members.is_empty() && expected.unchanged.is_empty() {
                 self.findings
                     .sense(place, format!("nothing is expected of `{name}`; expected a state or members"));
             }
@@ -140,6 +142,13 @@ impl Checker<'_> {
                 );
                 self.findings.sense(&expected.token.place, reason);
             }
+        }
+    }
+
+    fn unchanged(&mut self, expected: &TokenExpectation) {
+        if !expected.unchanged.is_empty() && !self.world.issued {
+            let reason = "`unchanged` is what it was before the last step `issuer`, and there is none before this; expected digits";
+            self.findings.sense(&expected.token.place, reason);
         }
     }
 

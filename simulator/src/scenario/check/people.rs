@@ -1,34 +1,45 @@
 //! The issuer, the network, and what only our own client can be told.
 
-use d1_fixtures::IssuerEvent;
+use std::collections::BTreeMap;
+
+use d1_fixtures::{Behaviour, IssuerEvent, TestCard};
 
 use super::Checker;
+use super::world::TokenKnown;
 use crate::faults;
 use crate::scenario::expectation::Notifications;
 use crate::scenario::finding::{Place, nearest};
 use crate::scenario::hostile::Fault;
 use crate::scenario::members::Named;
-use crate::scenario::stage::Caller;
+use crate::scenario::stage::{Caller, CardGiven};
 use crate::scenario::step::{Forge, Issuer, Target};
 use crate::scenario::words::{EventType, Forgery, TokenState, of_card};
 
+/// MMYY in months.
+fn months(date: &str) -> Option<u32> {
+    let (month, year) = (date.get(..2)?.parse::<u32>().ok()?, date.get(2..)?.parse::<u32>().ok()?);
+    Some(year * 12 + month.checked_sub(1)?)
+}
+
 /// So the faults of the hostile profile are called.
 const PROFILE: &str = "hostile-";
+/// What to do about an event that changes nothing.
+const FORBIDDEN: &str = "; expected `gives: forbidden`, if that is what is to be shown";
 
 impl Checker<'_> {
     pub(super) fn issuer(&mut self, issuer: &Issuer, place: &Place) {
         self.particulars(issuer, place);
+        self.world.issued = true;
         let concerned: Vec<String> = match &issuer.target {
             Target::Token(token) => {
                 if !self.token(token) {
                     return;
                 }
-                self.judge(issuer.event, token);
-                let card = self.world.tokens.get(&token.name).and_then(|known| known.card.clone());
-                if of_card(issuer.event) && card.is_some() {
-                    self.tokens_of(card.as_deref().unwrap_or_default())
-                } else {
-                    vec![token.name.clone()]
+                self.judge(issuer, token);
+                let known = self.world.tokens.get(&token.name);
+                match known.and_then(|known| known.card.clone().zip(Some(known.number))) {
+                    Some((card, number)) if of_card(issuer.event) => self.tokens_of(&card, Some(number)),
+                    _ => vec![token.name.clone()],
                 }
             }
             Target::Card(card) => {
@@ -41,11 +52,22 @@ impl Checker<'_> {
                 if !self.card(card) {
                     return;
                 }
-                let concerned = self.tokens_of(&card.name);
-                self.any_live(&concerned, card, issuer.event);
+                let Some(concerned) = self.of_one_number(card) else { return };
+                self.any_live(&concerned, card, issuer);
                 concerned
             }
         };
+        if issuer.forbidden {
+            return;
+        }
+        self.dated(issuer, &concerned, place);
+        if issuer.event == IssuerEvent::CardReplace {
+            self.world.replacements += 1;
+            let number = self.world.replacements;
+            for token in &concerned {
+                self.world.tokens.entry(token.clone()).and_modify(|known| known.number = number);
+            }
+        }
         self.world.told = true;
         let tells = EventType::of(issuer.event);
         for token in concerned {
@@ -83,42 +105,125 @@ impl Checker<'_> {
         }
     }
 
-    fn tokens_of(&self, card: &str) -> Vec<String> {
-        let of_card = self.world.tokens.iter().filter(|(_, known)| known.card.as_deref() == Some(card));
-        of_card.map(|(name, _)| name.clone()).collect()
+    /// The new expiry date of a card comes after the one that it has.
+    fn dated(&mut self, issuer: &Issuer, concerned: &[String], place: &Place) {
+        let replaced = issuer.event == IssuerEvent::CardReplace;
+        if !replaced && issuer.event != IssuerEvent::CardRenew {
+            return;
+        }
+        let known = concerned.first().and_then(|token| self.world.tokens.get(token));
+        let Some((card, number)) = known.and_then(|known| Some((known.card.clone()?, known.number))) else {
+            return;
+        };
+        let said = self.world.good_until.get(&(card.clone(), number)).copied();
+        let present = said.unwrap_or_else(|| self.good_until(&card));
+        let new = issuer.expiry.as_deref().and_then(months);
+        if let (Some(new), Some(present)) = (new, present)
+            && new <= present
+        {
+            let (month, year) = (present % 12 + 1, present / 12 % 100);
+            let reason = format!(
+                "`expiry`: the card `{card}` is good until {month:02}{year:02} by then; expected a later month, or none"
+            );
+            self.findings.sense(place, reason);
+        }
+        let number = if replaced { self.world.replacements + 1 } else { number };
+        self.world.good_until.insert((card, number), new);
     }
 
-    fn any_live(&mut self, concerned: &[String], card: &Named, event: IssuerEvent) {
+    /// Until when a card of the stage is good, if nothing that it plans can change that.
+    fn good_until(&self, card: &str) -> Option<u32> {
+        let given = self.scenario.stage.cards.iter().find(|known| known.name.name == card)?;
+        let planned = |test: &TestCard| {
+            matches!(test.behaviour, Behaviour::Soon { .. } | Behaviour::AfterFirstUse { .. })
+        };
+        match &given.card {
+            CardGiven::Number { exp, .. } => months(exp),
+            CardGiven::Test(named) => {
+                let test = self.cards.iter().find(|test| test.name == named.name)?;
+                months(&test.exp).filter(|_| !planned(test))
+            }
+        }
+    }
+
+    /// The tokens of a card, or of one of its numbers.
+    fn tokens_of(&self, card: &str, number: Option<u32>) -> Vec<String> {
+        let fits = |known: &TokenKnown| {
+            known.card.as_deref() == Some(card) && number.is_none_or(|number| number == known.number)
+        };
+        self.world.tokens.iter().filter(|(_, known)| fits(known)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The tokens of a card, unless some that live are of its new number and some of an old one: D1 has two cards then.
+    fn of_one_number(&mut self, card: &Named) -> Option<Vec<String>> {
+        let all = self.tokens_of(&card.name, None);
+        let mut numbers: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for name in &all {
+            let Some(known) = self.world.tokens.get(name) else { continue };
+            if known.state != Some(TokenState::Deleted) {
+                numbers.entry(known.number).or_default().push(format!("`{name}`"));
+            }
+        }
+        if numbers.len() < 2 {
+            let live = numbers.keys().next().copied();
+            return Some(if live.is_some() { self.tokens_of(&card.name, live) } else { all });
+        }
+        let groups: Vec<String> = numbers.into_values().map(|names| names.join(", ")).collect();
+        let reason = format!(
+            "`{}` was replaced, and tokenized by its old number too, so that D1 has several cards by then: that of {}; expected \
+             `token` to tell which",
+            card.name,
+            groups.join(", that of ")
+        );
+        self.findings.sense(&card.place, reason);
+        None
+    }
+
+    fn any_live(&mut self, concerned: &[String], card: &Named, issuer: &Issuer) {
         // The system under test may have made tokens of it that no step names.
         if self.scenario.stage.caller == Caller::Outside {
             return;
         }
-        if concerned.is_empty() {
-            let reason = format!(
-                "no step so far makes a token of the card `{}`, so that {event} changes nothing",
-                card.name
-            );
-            self.findings.sense(&card.place, reason);
-        } else if concerned.iter().all(|token| self.world.state_of(token) == Some(TokenState::Deleted)) {
-            let reason = format!(
-                "all tokens of the card `{}` are DELETED by then, so that {event} changes nothing",
-                card.name
-            );
-            self.findings.sense(&card.place, reason);
-        }
+        let (event, name) = (issuer.event, &card.name);
+        let gone = concerned.iter().all(|token| self.world.state_of(token) == Some(TokenState::Deleted));
+        let reason = match (concerned.is_empty(), gone, issuer.forbidden) {
+            (true, ..) => {
+                format!("no step so far makes a token of the card `{name}`, so that {event} changes nothing")
+            }
+            (false, true, false) => {
+                format!(
+                    "all tokens of the card `{name}` are DELETED by then, so that {event} changes nothing{FORBIDDEN}"
+                )
+            }
+            (false, false, true) if concerned.iter().all(|token| self.world.state_of(token).is_some()) => {
+                format!(
+                    "the card `{name}` has tokens that live by then, so that {event} is done; expected no `gives`"
+                )
+            }
+            _ => return,
+        };
+        self.findings.sense(&card.place, reason);
     }
 
     /// Whether the state allows the event (C21, C25).
-    fn judge(&mut self, event: IssuerEvent, token: &Named) {
+    fn judge(&mut self, issuer: &Issuer, token: &Named) {
         let Some(state) = self.world.state_of(&token.name) else { return };
-        let reason = match (event, state) {
-            (_, TokenState::Deleted) => "which is final",
-            (IssuerEvent::TokenSuspend, TokenState::Suspended) => "and cannot be suspended twice",
-            (IssuerEvent::TokenResume, TokenState::Active) => "and only a suspended token can be resumed",
+        let (event, name, is) = (issuer.event, &token.name, state.as_str());
+        let forbids = match (event, state) {
+            (_, TokenState::Deleted) => Some("which is final"),
+            (IssuerEvent::TokenSuspend, TokenState::Suspended) => Some("and cannot be suspended twice"),
+            (IssuerEvent::TokenResume, TokenState::Active) => {
+                Some("and only a suspended token can be resumed")
+            }
+            _ => None,
+        };
+        let reason = match (forbids, issuer.forbidden) {
+            (Some(why), false) => {
+                format!("`{name}` is {is} by then, {why}: {event} changes nothing{FORBIDDEN}")
+            }
+            (None, true) => format!("`{name}` is {is} by then, so that {event} is done; expected no `gives`"),
             _ => return,
         };
-        let reason =
-            format!("`{}` is {} by then, {reason}: {event} changes nothing", token.name, state.as_str());
         self.findings.sense(&token.place, reason);
     }
 

@@ -34,6 +34,12 @@ pub(super) struct World {
     pub(super) events: Vec<(String, EventType)>,
     /// A step could not be read: what it would have done is not known.
     pub(super) unsure: bool,
+    /// There was a step `issuer`.
+    pub(super) issued: bool,
+    /// Until when cards are good, by their names and numbers, where a step has said or drawn it; `None` if it was drawn.
+    pub(super) good_until: BTreeMap<(String, u32), Option<u32>>,
+    /// So many cards were replaced.
+    pub(super) replacements: u32,
     /// Certificates or clocks of our client may be wrong.
     pub(super) client_troubled: bool,
     /// The clock stands here or later.
@@ -44,6 +50,8 @@ pub(super) struct World {
 pub(super) struct TokenKnown {
     pub(super) card: Option<String>,
     pub(super) merchant: Option<String>,
+    /// Which of the card's numbers it is of: 0 for the one that the stage gives, another after each replacement.
+    pub(super) number: u32,
     /// `None` if it is not known.
     pub(super) state: Option<TokenState>,
     /// Its card plans something, so that its state is not known once the clock moves.

@@ -17,6 +17,10 @@ pub(in crate::scenario) const EXPECTATIONS: [&str; 6] =
 const MAX_COUNT: i64 = 1_000_000;
 /// The longest text that a header is expected to be.
 const MAX_HEADER: usize = 256;
+/// In place of the digits of a member.
+const UNCHANGED: &str = "unchanged";
+/// What a receiver must know of a token, in place of a state.
+const AS_D1: &str = "sameAsD1";
 const INSTANT: Duration = Duration::from_millis(1);
 const SINCE: [(&str, Since); 2] = [("start", Since::Start), ("lastExpect", Since::LastExpect)];
 
@@ -182,11 +186,13 @@ fn expect_notifications(node: &Node, findings: &mut Findings) -> Option<ExpectNo
     let mut m = Members::of(node, "`notifications`", findings)?;
     let (notifications, number) = (notifications(&mut m, findings), how_many(&mut m, findings));
     let attempts = m.take("attempts").and_then(|node| members::whole(node, "`attempts`", 1, 100, findings));
+    let deliveries =
+        m.take("deliveries").and_then(|node| members::whole(node, "`deliveries`", 0, 1000, findings));
     let spacing = spacing(&mut m, findings);
     let outcome = m.take("outcome").and_then(|node| members::word(node, "outcome", &OUTCOMES, findings));
     let since = since(&mut m, findings);
     m.done(findings);
-    Some(ExpectNotifications { notifications, number, attempts, spacing, outcome, since })
+    Some(ExpectNotifications { notifications, number, attempts, deliveries, spacing, outcome, since })
 }
 
 fn tokens(node: &Node, what: &'static str, findings: &mut Findings) -> Option<Vec<TokenExpectation>> {
@@ -201,15 +207,35 @@ fn tokens(node: &Node, what: &'static str, findings: &mut Findings) -> Option<Ve
             let Some(mut m) = Members::of(node, "a token", findings) else { continue };
             let state = m.take("state").and_then(|node| members::word(node, "state", &STATES, findings));
             let members = ["cardLastDigits", "cardExpiryDate", "tokenLastDigits", "tokenExpiryDate"];
+            let mut unchanged = Vec::new();
             let members = members.into_iter().filter_map(|member| {
-                let text = m.take(member).and_then(|node| members::digits(node, member, 4, 4, findings))?;
+                let node = m.take(member)?;
+                if matches!(&node.value, Value::Text(word) if word == UNCHANGED) {
+                    unchanged.push(member.to_owned());
+                    return None;
+                }
+                let text = members::digits(node, member, 4, 4, findings)?;
                 Some((member.to_owned(), Scalar::Text(text)))
             });
             let members = members.collect();
             m.done(findings);
-            all.push(TokenExpectation { token, state, members });
+            all.push(TokenExpectation { token, state, as_d1: false, unchanged, members });
+        } else if matches!(&node.value, Value::Text(word) if word == AS_D1 && what == "`receiver`") {
+            all.push(TokenExpectation {
+                token,
+                state: None,
+                as_d1: true,
+                unchanged: Vec::new(),
+                members: Vec::new(),
+            });
         } else if let Some(state) = members::word(node, "state", &STATES, findings) {
-            all.push(TokenExpectation { token, state: Some(state), members: Vec::new() });
+            all.push(TokenExpectation {
+                token,
+                state: Some(state),
+                as_d1: false,
+                unchanged: Vec::new(),
+                members: Vec::new(),
+            });
         }
     }
     Some(all)

@@ -130,18 +130,29 @@ fn expected_notifications(expected: &ExpectNotifications) -> String {
     if let Some(attempts) = expected.attempts {
         text.push_str(&format!(", after {} each", counted(attempts, "attempt")));
     }
+    if let Some(deliveries) = expected.deliveries {
+        text.push_str(&format!(", sent {deliveries} times each"));
+    }
     text + &pauses(&expected.spacing) + since(expected.since)
 }
 
 fn states(side: &str, tokens: &[TokenExpectation]) -> String {
     let one = |token: &TokenExpectation| {
-        let state = token.state.map(|state| format!(" is {}", state.as_str())).unwrap_or_default();
+        let state = match token.state {
+            _ if token.as_d1 => " is as D1 has it, with the DPAN that D1 told last".to_owned(),
+            Some(state) => format!(" is {}", state.as_str()),
+            None => String::new(),
+        };
         let with = if token.members.is_empty() {
             String::new()
         } else {
             format!(" with {}", members(&token.members))
         };
-        format!("{}{state}{with}", quoted(&token.token))
+        let unchanged = match token.unchanged.is_empty() {
+            true => String::new(),
+            false => format!(" with {} as before the issuer acted last", token.unchanged.join(", ")),
+        };
+        format!("{}{state}{with}{unchanged}", quoted(&token.token))
     };
     let all: Vec<String> = tokens.iter().map(one).collect();
     format!("{side} {}", all.join(", "))

@@ -19,7 +19,8 @@ const KINDS: [(&str, &str, &str); 13] = [
     (
         "issuer",
         "The issuer or the token service acts: token.suspend, token.resume, token.delete, token.extend on a `token`; \
-         card.renew, card.replace, card.delete on a `card`, and so on all its tokens. D1 tells the gateway.",
+         card.renew, card.replace, card.delete on a `card`, and so on all its tokens. D1 tells the gateway. `gives: forbidden`: the \
+         state must forbid it, and nothing changes.",
         "- issuer: {event: token.suspend, token: subscription}\n- issuer: {event: card.renew, card: visa, expiry: \"1242\"}",
     ),
     (
@@ -32,7 +33,8 @@ const KINDS: [(&str, &str, &str); 13] = [
     (
         "forge",
         "Somebody who is not D1, or a D1 that went wrong, notifies the receiver: wrongCertificate, wrongKey, \
-         tampered, oldSequence, unknownType, unknownMembers. `answered`: taken, refused, or a status.",
+         tampered, oldSequence, unknownType, unknownMembers. `answered`: taken, refused (a 4xx; wrongCertificate also by an end of \
+         the connection), or a status.",
         "- forge: {token: subscription, as: wrongCertificate, answered: refused}",
     ),
     (
@@ -66,7 +68,7 @@ const KINDS: [(&str, &str, &str); 13] = [
     (
         "expect",
         "What must be so by now: `calls` that D1 got, `notifications` that it sent, `tokens` on D1's side, `receiver` on \
-         yours, calls `inOrder`, and what must `never` happen within a time.",
+         yours, as notifications have told it (`sameAsD1`: all that D1 has), calls `inOrder`, and what must `never` happen within a time.",
         "- expect:\n\
          \x20   calls: {operation: createTransaction, count: 2}\n\
          \x20   notifications: {token: subscription, event: TOKEN_SUSPENDED, count: 1, outcome: delivered}\n\

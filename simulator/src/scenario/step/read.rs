@@ -133,8 +133,11 @@ fn issuer(node: &Node, findings: &mut Findings) -> Option<Issuer> {
     });
     let expiry = m.take("expiry").and_then(|node| members::digits(node, "`expiry`", 4, 4, findings));
     let pan = m.take("pan").and_then(|node| members::digits(node, "`pan`", 12, 19, findings));
+    let forbidden = m
+        .take("gives")
+        .and_then(|node| members::word(node, "outcome", &[("done", false), ("forbidden", true)], findings));
     m.done(findings);
-    Some(Issuer { event: event?, target: target?, expiry, pan })
+    Some(Issuer { event: event?, target: target?, expiry, pan, forbidden: forbidden.unwrap_or_default() })
 }
 
 fn forge(node: &Node, findings: &mut Findings) -> Option<Forge> {

@@ -63,10 +63,51 @@ fn transitions_that_cannot_be_are_told() {
             "D1 has no reason for FORBIDDEN_STATE",
         ),
         ("  - call: {createToken: {merchant: books, card: bad, as: x}}\n", "this card is declined"),
+        (
+            "  - issuer: {event: card.renew, card: visa, expiry: \"1230\"}\n",
+            "`expiry`: the card `visa` is good until 1239 by then; expected a later month",
+        ),
+        (
+            "  - issuer: {event: card.replace, card: visa, expiry: \"0140\"}\n  - issuer: {event: card.renew, token: sub, expiry: \"0140\"}\n",
+            "`expiry`: the card `visa` is good until 0140 by then; expected a later month",
+        ),
+        ("  - expect: {tokens: {sub: {cardExpiryDate: unchanged}}}\n", "there is none before this"),
+        (
+            "  - issuer: {event: token.suspend, token: sub, gives: forbidden}\n",
+            "`sub` is ACTIVE by then, so that token.suspend is done; expected no `gives`",
+        ),
+        (
+            "  - issuer: {event: card.renew, card: visa, gives: forbidden}\n",
+            "the card `visa` has tokens that live by then",
+        ),
         ("  - expect: {tokens: {sub: SUSPENDED}}\n", "`sub` is ACTIVE by then, and cannot be SUSPENDED"),
     ] {
         check(&format!("{steps}{end}"), &[wanted]);
     }
+}
+
+#[test]
+fn a_card_that_was_replaced_and_tokenized_again_by_its_old_number_is_two() {
+    let twice = "  - issuer: {event: card.replace, card: visa}\n  - call: {createToken: {merchant: books, card: visa, as: anew}}\n";
+    check(
+        &format!("{twice}  - issuer: {{event: card.delete, card: visa}}\n  - expect: {{calls: {{}}}}\n"),
+        &[
+            "a.yaml:12:40: `visa` was replaced, and tokenized by its old number too, so that D1 has several cards by then: that of `anew`, that of `sub`; expected `token`",
+        ],
+    );
+    // By a token it is clear which, and the other one lives on.
+    check(
+        &format!(
+            "{twice}  - issuer: {{event: card.delete, token: sub}}\n  - expect: {{tokens: {{sub: DELETED, anew: ACTIVE}}}}\n  \
+             - issuer: {{event: card.renew, card: visa}}\n  - expect: {{calls: {{}}}}\n"
+        ),
+        &[],
+    );
+    check(
+        "  - issuer: {event: card.replace, card: visa}\n  - issuer: {event: card.replace, card: visa}\n  \
+         - issuer: {event: card.delete, card: visa}\n  - expect: {tokens: {sub: DELETED}}\n",
+        &[],
+    );
 }
 
 #[test]

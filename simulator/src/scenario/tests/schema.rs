@@ -109,11 +109,13 @@ fn documents() -> Vec<(Value, &'static str)> {
     expected["members"] = json!({"z": null, "n": 1, "b": true});
     all.extend([
         with(json!({"expect": {"calls": expected, "inOrder": ["getToken", calls], "never": {"call": calls, "within": "1m"}}})),
-        with(json!({"expect": {"notifications": {"attempts": 2, "spacing": ["1s"], "since": "lastExpect", "answered": 204}}})),
+        with(json!({"expect": {"notifications": {"attempts": 2, "deliveries": 3, "outcome": "dropped", "spacing": ["1s"], "since": "lastExpect", "answered": 204}}})),
         with(json!({"expect": {"tokens": {"sub": {"state": "ACTIVE", "cardLastDigits": "0014", "cardExpiryDate": "1239",
             "tokenLastDigits": "0014", "tokenExpiryDate": "1239"}}}})),
         with(json!({"call": {"createMerchant": {"gateway": "shop", "name": "X", "as": "x"}, "ambiguous": false, "answer": {"merchantName": "X"}}})),
         with(json!({"issuer": {"event": "card.replace", "card": "visa", "expiry": "1242", "pan": "9999990000000014"}})),
+        with(json!({"issuer": {"event": "token.suspend", "token": "sub", "gives": "forbidden"}})),
+        with(json!({"expect": {"receiver": {"sub": "sameAsD1", "other": {"tokenExpiryDate": "unchanged"}}}})),
         with(json!({"wait": {"notification": {"token": "sub", "nth": 2}}})),
         with(json!({"advance": {"until": {"event": "card.renew"}}})),
         with(json!({"advance": {"by": "1d"}})),

@@ -38,13 +38,8 @@ impl<'e> Story<'e> {
 
     /// Our client asks for access tokens by itself. A call that has none is not in the journal.
     fn access_token(&mut self, entry: &'e Entry) {
-        let goes_on = |one: &&Entry| {
-            one.n > entry.n
-                && one.is("request")
-                && one.text("correlationId").is_some()
-                && one.text("correlationId") == entry.text("correlationId")
-        };
-        if entry.status() == Some(200) || self.entries().iter().any(goes_on) {
+        let last = entry.text("correlationId").and_then(|id| self.last_request.get(id));
+        if entry.status() == Some(200) || last.is_some_and(|last| *last > entry.n) {
             return;
         }
         let status = entry.status().map_or("no answer".to_owned(), |status| status.to_string());

@@ -56,7 +56,7 @@ fn notified(story: &Story<'_>) -> Vec<Yaml> {
         let token = told.queued.text("tokenId").and_then(|id| story.tokens.get(id)).filter(|_| played);
         let (Some(token), Some(event)) = (token, queued["eventType"].as_str()) else { continue };
         let outcome = told.outcome();
-        if !["delivered", "waiting", "refused", "givenUp"].contains(&outcome) {
+        if !["delivered", "waiting", "refused", "givenUp", "dropped"].contains(&outcome) {
             continue;
         }
         let key = (token.name.len(), token.name.clone(), event.to_owned(), outcome.to_owned());

@@ -53,6 +53,8 @@ pub(super) struct Story<'e> {
     /// Time is told to the millisecond.
     manual: bool,
     entries: Vec<&'e Entry>,
+    /// The number of the last request with this correlation id.
+    pub(super) last_request: BTreeMap<&'e str, u64>,
     pub(super) calls: BTreeMap<u64, Made<'e>>,
     pub(super) effects: Effects,
     pub(super) pieces: Pieces,
@@ -102,12 +104,16 @@ impl<'e> Story<'e> {
         let table = d1_fixtures::test_cards().map_err(|fault| fault.to_string())?;
         let manual = entries.iter().any(|entry| entry.is("clock"));
         let calls = calls(&entries, &effects);
+        let requests = entries.iter().filter(|entry| entry.is("request"));
+        let last_request =
+            requests.filter_map(|entry| Some((entry.text("correlationId")?, entry.n))).collect();
         // An earlier call may have begun before the first entry that tells of one.
         let now = calls.values().map(|made| made.began).fold(now, Timestamp::min);
         Ok(Self {
             gateway,
             seeded,
             manual,
+            last_request,
             calls,
             effects,
             pieces: Pieces::new(now),

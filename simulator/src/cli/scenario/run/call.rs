@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use d1_client::receiver::{TokenKey, TokenRecord};
 use d1_client::{
     Card, CardSource, CorrelationId, Error, MerchantId, NewMerchant, NewToken, TokenId, TransactionType,
 };
 
-use super::flaw::{Flaw, PATIENCE};
+use super::flaw::{Flaw, HASTY, PATIENCE};
 use super::judged::told;
 use super::miss::{Broken, Miss};
 use super::names::{MerchantOf, TokenOf};
@@ -36,12 +35,12 @@ impl Player<'_> {
         let (correlation, behind) = (format!("step-{}", step.number), self.entries.len());
         let result = self.send_as_broken(&ready, &correlation).await?;
         if let Ok(done) = &result {
-            self.keep(&ready, &call.request, done).await;
+            self.keep(&ready, &call.request, done);
         }
         self.settle().await?;
         self.leave_doomed(behind)?;
         let attempts = match &result {
-            Ok(_) => self.arrived(&ready, &correlation),
+            Ok(_) => self.arrived(&ready, &correlation, behind),
             Err(error) => error.context().attempts,
         };
         let before = self.misses.len();
@@ -80,7 +79,7 @@ impl Player<'_> {
             let behind = self.entries.len();
             let result = self.send(&ready, &format!("stage-{}", number + 1)).await?;
             if let Ok(done) = &result {
-                self.keep(&ready, &request, done).await;
+                self.keep(&ready, &request, done);
             }
             self.settle().await?;
             self.leave_doomed(behind)?;
@@ -190,13 +189,19 @@ impl Player<'_> {
             }
             (Flaw::NewBearerEachTime, _) => {
                 if let Some(gateway) = self.ground.gateways.get_mut(&ready.gateway) {
-                    gateway.reconnect().map_err(broken)?;
+                    gateway.begin_anew().map_err(broken)?;
                 }
             }
             _ => {}
         }
-        let began = self.now;
-        let result = self.send(ready, correlation).await?;
+        let (began, mut left) = (self.now, HASTY);
+        let mut result = self.send(ready, correlation).await?;
+        while let (Flaw::IgnoresRetryAfter, Err(Error::Refused { status: 429 | 503, .. }), 1..) =
+            (flaw, &result, left)
+        {
+            left -= 1;
+            result = self.send(ready, correlation).await?;
+        }
         let again = match (flaw, &result) {
             (Flaw::RepeatsRefused, Err(Error::Refused { .. })) => true,
             (Flaw::RepeatsLost, Err(error)) => error.is_ambiguous(),
@@ -207,43 +212,28 @@ impl Player<'_> {
         if again { self.send(ready, correlation).await } else { Ok(result) }
     }
 
-    /// The gateway keeps what it made, by the names of the scenario, and what its receiver must know of it.
-    async fn keep(&mut self, ready: &Ready, request: &Request, done: &Done) {
+    /// What was made has its name from here on. The receiver is told nothing: it knows what notifications say.
+    fn keep(&mut self, ready: &Ready, request: &Request, done: &Done) {
         let gateway = ready.gateway.clone();
-        let (key, record) = match (&done.made, request, &ready.send) {
+        match (done.made.clone(), request, &ready.send) {
             (Made::Merchant(id), Request::CreateMerchant { merchant, .. }, _) => {
-                self.names.merchants.insert(merchant.name.clone(), MerchantOf { gateway, id: id.clone() });
-                return;
+                self.names.merchants.insert(merchant.name.clone(), MerchantOf { gateway, id });
             }
-            (Made::Token(made), Request::CreateToken { token, card, .. }, Send::CreateToken(merchant, _)) => {
-                if let Some(named) = token {
-                    let (merchant, id) = (merchant.clone(), made.token_id.clone());
-                    let token = TokenOf { gateway, merchant, id, card: Some(card.name.clone()) };
-                    self.names.tokens.insert(named.name.clone(), token);
-                }
-                ((merchant, made.token_id.clone()), TokenRecord::from(&**made))
+            (
+                Made::Token(id),
+                Request::CreateToken { token: Some(named), card, .. },
+                Send::CreateToken(merchant, _),
+            ) => {
+                let (merchant, card) = (merchant.clone(), Some(card.name.clone()));
+                self.names.tokens.insert(named.name.clone(), TokenOf { gateway, merchant, id, card });
             }
-            (Made::Known(record), _, Send::GetToken(merchant, id)) => {
-                ((merchant, id.clone()), (**record).clone())
-            }
-            _ => return,
-        };
-        if let Some(gateway) = self.ground.gateways.get(&ready.gateway)
-            && let Some(receiver) = &gateway.receiver
-        {
-            let (merchant_id, token_id) = (key.0.clone(), key.1);
-            let key = TokenKey { gateway_id: gateway.id.clone(), merchant_id, token_id };
-            let record = match done.made {
-                Made::Known(_) => record.as_of(receiver.record(&key).await.as_ref()),
-                _ => record,
-            };
-            receiver.keep(&key, &record).await;
+            _ => {}
         }
     }
 
     /// So many requests of this call came to D1.
-    fn arrived(&self, ready: &Ready, correlation: &str) -> u32 {
-        let came = self.entries.iter().filter(|entry| {
+    fn arrived(&self, ready: &Ready, correlation: &str, behind: usize) -> u32 {
+        let came = self.entries.iter().skip(behind).filter(|entry| {
             entry.is("request")
                 && entry.text("operation") == Some(ready.operation)
                 && entry.text("correlationId") == Some(correlation)

@@ -9,22 +9,23 @@ use super::happened::Entry;
 use super::miss::{Broken, Miss};
 use super::names::TokenOf;
 use super::player::Player;
+use super::receiver::OwnReceiver;
 use super::transcript::Kind;
 use crate::scenario::{
-    Action, Certificate, Fault, Forge, ForgeAnswer, Issuer, Named, ReceiverMode, ReceiverStep, Skew, Step,
-    Target,
+    Action, Certificate, Fault, Forge, ForgeAnswer, Forgery, Issuer, Named, ReceiverMode, ReceiverStep, Skew,
+    Step, Target,
 };
 
 impl Player<'_> {
     pub(super) async fn issuer(&mut self, step: &Step, issuer: &Issuer) -> Result<(), Broken> {
+        self.note_what_was().await?;
         let token = match &issuer.target {
             Target::Token(named) => self.names.tokens.get(&named.name),
-            // Any of its tokens will do, as long as it lives.
+            // Any of its tokens will do, as long as it lives: `check` has seen to it that they have one number.
             Target::Card(named) => {
-                let live = self.live_tokens().await?;
                 let of_card = |token: &&TokenOf| token.card.as_ref() == Some(&named.name);
                 let mut all = self.names.tokens.values().filter(of_card);
-                all.find(|token| live.iter().any(|id| id == token.id.as_str()))
+                all.find(|token| issuer.forbidden || !self.deleted.contains(token.id.as_str()))
             }
         };
         let Some(token) = token else {
@@ -44,19 +45,20 @@ impl Player<'_> {
             body["pan"] = json!(pan);
         }
         let answer = self.ground.admin.post("events", &body).await?;
-        if answer.status != 202 {
-            let miss = Miss::of(step, format!("the issuer to do `{}`", issuer.event), answer.told());
+        let forbidden = answer.status == 409 && answer.body["errorCode"] == "FORBIDDEN_STATE";
+        let fits = if issuer.forbidden { forbidden } else { answer.status == 202 };
+        if !fits {
+            let expected = match issuer.forbidden {
+                true => format!("the state to forbid `{}`", issuer.event),
+                false => format!("the issuer to do `{}`", issuer.event),
+            };
+            let found =
+                if answer.status == 202 { "the issuer has done it".to_owned() } else { answer.told() };
+            let miss = Miss::of(step, expected, found);
             self.misses
                 .push(miss.look("the state of the token by then: each transition stands in the transcript"));
         }
         Ok(())
-    }
-
-    /// The ids of all tokens that are not deleted.
-    async fn live_tokens(&self) -> Result<Vec<String>, Broken> {
-        let tokens = self.tokens_of_d1().await?;
-        let live = tokens.into_iter().filter(|token| token["state"] != "DELETED");
-        Ok(live.filter_map(|token| token["tokenId"].as_str().map(str::to_owned)).collect())
     }
 
     /// All tokens, as D1 has them.
@@ -95,6 +97,15 @@ impl Player<'_> {
         }
         let answer = self.ground.set_fault(body).await?;
         self.must(step, &answer, 201, "the fault to be taken");
+        if fault.effect == "handshake" {
+            // Who has a connection needs no handshake.
+            let whose = fault.gateway.as_ref().map(|named| named.name.as_str());
+            for (name, gateway) in &mut self.ground.gateways {
+                if whose.is_none_or(|whose| whose == name) {
+                    gateway.reconnect().map_err(|failure| Broken(failure.error.to_string()))?;
+                }
+            }
+        }
         self.faults.push(fault.name.name.clone());
         Ok(())
     }
@@ -127,6 +138,7 @@ impl Player<'_> {
             self.misses.push(Miss::of(step, "a token to forge a notification of", "none"));
             return Ok(());
         };
+        let whose = token.gateway.clone();
         let body = json!({
             "gateway": self.names.gateways.get(&token.gateway),
             "tokenId": token.id.as_str(),
@@ -145,10 +157,14 @@ impl Player<'_> {
             return Err(Broken("the forged notification was not sent".to_owned()));
         };
         let status = sent.status();
+        let gateway = self.ground.gateways.get(&whose);
+        let up = gateway.and_then(|gateway| gateway.receiver.as_ref()).is_none_or(OwnReceiver::is_up);
+        // TLS answers a certificate; who is not there has refused nothing.
+        let shut_out = forge.forgery == Forgery::WrongCertificate && up && sent.ended();
         let fits = match forge.answered {
             None => true,
             Some(ForgeAnswer::Taken) => status.is_some_and(|status| (200..300).contains(&status)),
-            Some(ForgeAnswer::Refused) => status.is_none_or(|status| (400..500).contains(&status)),
+            Some(ForgeAnswer::Refused) => status.map_or(shut_out, |status| (400..500).contains(&status)),
             Some(ForgeAnswer::Status(wanted)) => status == Some(u64::from(wanted)),
         };
         if !fits {

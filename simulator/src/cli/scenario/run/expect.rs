@@ -1,10 +1,11 @@
 //! Steps `expect`: what happened, against what had to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::happened::{Entry, Told, notifications};
+use super::happened::{Entry, Told, is_answered, notifications};
 use super::judged::{is, shown as shown_value};
 use super::miss::{Broken, Miss};
 use super::player::Player;
@@ -130,6 +131,17 @@ impl Player<'_> {
                     miss.nearest([told.told(&self.names)]).look("what the receiver answered to each attempt"),
                 );
             }
+            let deliveries = told.attempts.len();
+            if let Some(wanted) =
+                wanted.deliveries.filter(|wanted| usize::try_from(*wanted).ok() != Some(deliveries))
+            {
+                let expected = format!("{} of {what}", counted(wanted, "delivery"));
+                let lines = told.attempts.iter().map(|attempt| self.entry_told(attempt)).collect();
+                let miss = Miss::of(step, expected, deliveries.to_string()).nearest(newest(lines));
+                misses.push(
+                    miss.look("the deliveries above: attempts, and repetitions that a fault made of them"),
+                );
+            }
             let attempts = tries.windows(2);
             let pauses: Vec<(Duration, &Entry)> =
                 attempts.map(|two| (between(two[0], two[1]), two[1])).collect();
@@ -161,18 +173,22 @@ impl Player<'_> {
         let answer = self.ground.admin.advance(way, self.silence).await?;
         self.moved(&answer)?;
         self.read_journal().await?;
-        let fits = |entry: &&Entry| match &never.what {
-            NeverWhat::Call(calls) => entry.fits_call(calls, &self.names),
-            NeverWhat::Notification(wanted) => notifications(&self.entries)
-                .iter()
-                .filter(|told| told.fits(wanted, &self.names))
-                .any(|told| told.attempts.iter().any(|attempt| attempt.n == entry.n)),
+        let unwanted: BTreeSet<u64> = match &never.what {
+            NeverWhat::Call(calls) => {
+                let fit = self.entries.iter().filter(|entry| entry.fits_call(calls, &self.names));
+                fit.map(|entry| entry.n).collect()
+            }
+            NeverWhat::Notification(wanted) => {
+                let all = notifications(&self.entries);
+                let about = all.iter().filter(|told| told.is_about(wanted, &self.names));
+                let attempts = about.flat_map(|told| &told.attempts);
+                attempts.filter(|one| is_answered(one, wanted)).map(|one| one.n).collect()
+            }
         };
         let came: Vec<String> = self
             .entries
             .iter()
-            .filter(|entry| entry.n > from && (entry.is("request") || entry.is("delivery")))
-            .filter(fits)
+            .filter(|entry| entry.n > from && unwanted.contains(&entry.n))
             .map(|entry| self.entry_told(entry))
             .collect();
         if came.is_empty() {
@@ -215,8 +231,9 @@ fn how_many(number: HowMany) -> String {
     }
 }
 
+/// From the end of an exchange to the arrival of the next; of two that overlap there is none.
 fn between(one: &Entry, other: &Entry) -> Duration {
-    Duration::try_from(other.at.duration_since(one.at)).unwrap_or_default()
+    Duration::try_from(other.arrived().duration_since(one.at)).unwrap_or_default()
 }
 
 /// Pauses that are shorter than they must be, or that there are not.

@@ -33,6 +33,10 @@ pub(in crate::cli) enum Flaw {
     DeletesAtHome,
     /// The client goes on with its old certificate
     KeepsCertificate,
+    /// The client calls again at once when D1 asks it to wait
+    IgnoresRetryAfter,
+    /// The client does not notice that its access token has ended while it had nothing to do
+    UsesEndedBearer,
     /// The receiver says that it has taken an event, and keeps nothing of it
     KeepsNothing,
     /// The receiver takes what comes last for the newest
@@ -43,10 +47,16 @@ pub(in crate::cli) enum Flaw {
     RefusesLate,
     /// The receiver refuses types of events that it does not know
     RefusesNews,
+    /// The receiver says that it has taken what it cannot open
+    TakesUnreadable,
+    /// The receiver keeps nothing of what is encrypted
+    IgnoresEncryptedData,
 }
 
 /// An answer that takes longer is too long for who is impatient.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// Who does not wait calls again so often.
+pub(super) const HASTY: u32 = 3;
 /// An event that is older is too late for who takes none.
 const LATE: Duration = Duration::from_mins(5);
 /// More of a notification is not read.
@@ -89,6 +99,11 @@ impl TokenStore for FlawedStore {
             match self.flaw {
                 Some(Flaw::KeepsNothing) => Ok(()),
                 Some(Flaw::OneEventAMoment) if self.is_of_the_last_moment(record) => Ok(()),
+                Some(Flaw::IgnoresEncryptedData) => {
+                    let mut record = record.clone();
+                    record.network_token = None;
+                    self.inner.apply(key, &record).await
+                }
                 Some(Flaw::LastComeWins) => {
                     let known = self.inner.get(key).await?;
                     // As if D1 had just been asked.

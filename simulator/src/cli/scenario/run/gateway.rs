@@ -128,7 +128,7 @@ impl Gateway {
         receiver: Option<OwnReceiver>,
     ) -> Result<Self, Failure> {
         let id = GatewayId::new(id).map_err(Failure::usage)?;
-        let client = client(&id, &papers, None, &to, &clock, habits)?;
+        let client = Client::new(config(&id, &papers, None, &to, &clock, habits)?).map_err(Failure::usage)?;
         Ok(Self { id, client, clock, receiver, papers, probe: None, shown: None, to, habits })
     }
 
@@ -139,12 +139,32 @@ impl Gateway {
         }
     }
 
-    /// Calls over new connections from here on, as after hours in which nothing was called; what it holds of access
-    /// tokens is gone with them.
+    /// Calls over new connections from here on, as after hours in which nothing was called. It still has its access token,
+    /// and has to know by itself when that has ended.
     pub(super) fn reconnect(&mut self) -> Result<(), Failure> {
-        self.client =
-            client(&self.id, &self.papers, self.shown.as_ref(), &self.to, &self.clock, self.habits)?;
+        self.client = self.client.reconfigured(self.config()?).map_err(Failure::usage)?;
         Ok(())
+    }
+
+    /// The same, and its access token is gone too.
+    pub(super) fn begin_anew(&mut self) -> Result<(), Failure> {
+        self.client = Client::new(self.config()?).map_err(Failure::usage)?;
+        Ok(())
+    }
+
+    /// The sandbox clock has moved on by this, and its own with it.
+    pub(super) fn pass(&self, by: Duration) {
+        let pauses = self.clock.until_next_pause_ends().is_some();
+        if self.habits.flaw == Some(Flaw::UsesEndedBearer) && !pauses {
+            // As a count of time that stands still while the machine sleeps.
+            self.clock.set(self.clock.now() + by);
+        } else {
+            self.clock.advance(by);
+        }
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        config(&self.id, &self.papers, self.shown.as_ref(), &self.to, &self.clock, self.habits)
     }
 
     /// Shows another certificate from here on.
@@ -160,18 +180,18 @@ pub(super) fn time_of(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(since)
 }
 
-fn client(
+fn config(
     id: &GatewayId,
     papers: &Papers,
     shown: Option<&(String, String)>,
     to: &Address,
     clock: &Clock,
     habits: Habits,
-) -> Result<Client, Failure> {
+) -> Result<Config, Failure> {
     let credentials = papers.credentials(shown).map_err(Failure::usage)?;
     // With TLS 1.3 D1's refusal of a certificate comes beside the request, and which of them is first is chance.
     let versions = shown.map_or(TlsVersions::default(), |_| TlsVersions::Tls12Only);
-    let config = Config::new(&to.api, id.clone(), credentials)
+    Ok(Config::new(&to.api, id.clone(), credentials)
         .tls_versions(versions)
         .ecom_prefix(&to.base_path)
         .attempt_timeout(habits.attempt)
@@ -182,9 +202,8 @@ fn client(
         .token_margin(MARGIN)
         .fixed_jitter(habits.jitter)
         .retry(match habits.flaw {
-            Some(Flaw::NeverRepeats) => RetryPolicy::never(),
+            Some(Flaw::NeverRepeats | Flaw::IgnoresRetryAfter) => RetryPolicy::never(),
             _ => RetryPolicy::default(),
         })
-        .clock(clock.clone());
-    Client::new(config).map_err(Failure::usage)
+        .clock(clock.clone()))
 }

@@ -1,5 +1,7 @@
 //! What happened, as the journal of the sandbox tells it: which entries fit, and how they are told.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -62,6 +64,18 @@ impl Entry {
         }
     }
 
+    /// When the request came; `at` is when the exchange was over.
+    pub(super) fn arrived(&self) -> Timestamp {
+        self.text("arrived").and_then(|at| at.parse().ok()).unwrap_or(self.at)
+    }
+
+    /// Of a delivery without an answer: whether TLS or an end of the connection may be why. Who does not listen, or does
+    /// not answer in time, has judged nothing.
+    pub(super) fn ended(&self) -> bool {
+        self.status().is_none()
+            && self.text("failure").is_some_and(|why| why.starts_with(ENDED) || why.contains("alert"))
+    }
+
     /// A member of the body that came, as far as the journal shows it.
     pub(in crate::cli::scenario) fn of_request(&self, member: &str) -> Option<&Value> {
         self.line.get("request")?.get("shown")?.get(member)
@@ -105,6 +119,8 @@ pub(in crate::cli::scenario) struct Told<'e> {
     /// Where it was queued; what was queued before the scenario began has none.
     pub(in crate::cli::scenario) queued: &'e Entry,
     pub(in crate::cli::scenario) attempts: Vec<&'e Entry>,
+    /// A fault has dropped it: it never goes out.
+    pub(in crate::cli::scenario) dropped: bool,
 }
 
 impl Told<'_> {
@@ -114,6 +130,9 @@ impl Told<'_> {
 
     /// As the last attempt left it; `waiting` before the first.
     pub(in crate::cli::scenario) fn outcome(&self) -> &str {
+        if self.dropped {
+            return "dropped";
+        }
         match self.attempts.last().and_then(|attempt| attempt.text("outcome")) {
             None | Some("retry") => "waiting",
             Some(outcome) => outcome,
@@ -132,12 +151,16 @@ impl Told<'_> {
     }
 
     pub(super) fn fits(&self, wanted: &Notifications, names: &Names) -> bool {
+        self.is_about(wanted, names)
+            && (wanted.answered.is_none() || self.attempts.iter().any(|one| is_answered(one, wanted)))
+    }
+
+    /// The same, whatever was answered.
+    pub(super) fn is_about(&self, wanted: &Notifications, names: &Names) -> bool {
         let queued = self.queued;
-        let answered = |status: u32| self.attempts.iter().any(|one| one.status() == Some(u64::from(status)));
         wanted.event.is_none_or(|event| self.event() == Some(event.as_str()))
             && wanted.gateway.as_ref().is_none_or(|name| names.is_gateway(&name.name, queued.text("gateway")))
             && wanted.token.as_ref().is_none_or(|name| names.is_token(&name.name, queued.text("tokenId")))
-            && wanted.answered.is_none_or(answered)
     }
 
     pub(super) fn told(&self, names: &Names) -> String {
@@ -151,19 +174,33 @@ impl Told<'_> {
     }
 }
 
+/// Whether an attempt was answered as it says, if it says how.
+pub(super) fn is_answered(attempt: &Entry, wanted: &Notifications) -> bool {
+    wanted.answered.is_none_or(|status| attempt.status() == Some(u64::from(status)))
+}
+
 /// The notifications that these entries tell of, in the order in which they were queued.
 pub(in crate::cli::scenario) fn notifications(entries: &[Entry]) -> Vec<Told<'_>> {
     let mut all: Vec<Told<'_>> = Vec::new();
+    let (mut by_event, mut last_of) = (HashMap::<&str, usize>::new(), HashMap::<&str, usize>::new());
     for entry in entries {
         if entry.text("cause") == Some("notification.forged") {
             // D1 did not tell it.
-        } else if entry.line.get("queued").is_some() {
-            all.push(Told { queued: entry, attempts: Vec::new() });
+        } else if let Some(queued) = entry.line.get("queued") {
+            by_event.extend(queued["eventId"].as_str().map(|event| (event, all.len())));
+            last_of.extend(entry.text("tokenId").map(|token| (token, all.len())));
+            all.push(Told { queued: entry, attempts: Vec::new(), dropped: false });
         } else if entry.is("delivery") {
-            let event = entry.text("eventId");
-            let whose = all.iter_mut().find(|told| told.queued.line["queued"]["eventId"].as_str() == event);
-            if let Some(told) = whose {
-                told.attempts.push(entry);
+            if let Some(whose) = entry.text("eventId").and_then(|event| by_event.get(event)) {
+                all[*whose].attempts.push(entry);
+            }
+        } else if entry.is("fault")
+            && entry.text("what") == Some("struck")
+            && entry.text("effect") == Some("drop")
+        {
+            // It is struck within the commit that queues it.
+            if let Some(whose) = entry.text("tokenId").and_then(|token| last_of.get(token)) {
+                all[*whose].dropped = true;
             }
         }
     }
@@ -173,4 +210,60 @@ pub(in crate::cli::scenario) fn notifications(entries: &[Entry]) -> Vec<Told<'_>
 /// A status, or that there was none.
 pub(super) fn answered(status: Option<u64>) -> String {
     status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(n: u64, line: Value) -> Entry {
+        Entry { n, at: Timestamp::UNIX_EPOCH, line }
+    }
+
+    #[test]
+    fn ten_thousand_events_have_their_own_attempts_each_and_what_a_fault_dropped_is_told() {
+        const EVENTS: u64 = 10_000;
+        let event = |n: u64| format!("event-{n}");
+        let queued = (0..EVENTS).map(|n| {
+            let line = json!({"kind": "transition", "tokenId": format!("token-{n}"), "queued": {"eventId": event(n)}});
+            entry(n, line)
+        });
+        let delivered = (0..EVENTS).filter(|n| n % 2 == 0).map(|n| {
+            let line = json!({"kind": "delivery", "eventId": event(n), "attempt": 1, "outcome": "delivered"});
+            entry(EVENTS + n, line)
+        });
+        let dropped = [entry(
+            3 * EVENTS,
+            json!({"kind": "fault", "what": "struck", "effect": "drop", "tokenId": "token-1"}),
+        )];
+        let entries: Vec<Entry> = queued.chain(delivered).chain(dropped).collect();
+        // Once for each would take minutes.
+        let all = notifications(&entries);
+        for (n, told) in (0..EVENTS).zip(&all) {
+            let outcome = match n {
+                1 => "dropped",
+                _ if n % 2 == 0 => "delivered",
+                _ => "waiting",
+            };
+            assert_eq!((told.queued.n, told.outcome()), (n, outcome));
+            assert_eq!(told.attempts.len() as u64, 1 - n % 2);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_nobody_takes_or_that_trusts_nobody_is_no_judgement_of_a_certificate() {
+        for (failure, ended) in [
+            ("TLS: received fatal alert: AccessDenied", true),
+            ("the connection ended without an answer (Broken pipe)", true),
+            ("connection refused: nobody listens there", false),
+            ("no answer within 10 s (time-out)", false),
+            ("no connection: no route to host", false),
+            ("TLS: invalid peer certificate: UnknownIssuer", false),
+        ] {
+            assert_eq!(entry(1, json!({"kind": "delivery", "failure": failure})).ended(), ended, "{failure}");
+        }
+        assert!(!entry(1, json!({"kind": "delivery", "status": 403})).ended());
+    }
 }

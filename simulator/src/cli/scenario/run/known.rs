@@ -9,6 +9,7 @@ use super::expect::newest;
 use super::happened::Entry;
 use super::judged::{is, shown};
 use super::miss::{Broken, Miss};
+use super::our_client::dpan_end;
 use super::player::Player;
 use crate::scenario::{Named, Scalar, Step, TokenExpectation};
 
@@ -37,6 +38,7 @@ impl Player<'_> {
         step: &Step,
         all: &[TokenExpectation],
     ) -> Result<(), Broken> {
+        let of_d1 = if all.iter().any(|one| one.as_d1) { self.tokens_of_d1().await? } else { Vec::new() };
         for wanted in all {
             let Some(token) = self.names.tokens.get(&wanted.token.name).cloned() else {
                 self.no_token(step, &wanted.token);
@@ -45,7 +47,8 @@ impl Player<'_> {
             let gateway = self.ground.gateways.get(&token.gateway);
             let gateway = gateway.ok_or_else(|| Broken("no such gateway".to_owned()))?;
             let found = if let Some(receiver) = &gateway.receiver {
-                let (gateway_id, merchant_id, token_id) = (gateway.id.clone(), token.merchant, token.id);
+                let (gateway_id, merchant_id, token_id) =
+                    (gateway.id.clone(), token.merchant, token.id.clone());
                 receiver.record(&TokenKey { gateway_id, merchant_id, token_id }).await.map(|record| {
                     json!({
                         "state": record.state.as_ref().map(TokenState::as_str),
@@ -53,6 +56,7 @@ impl Player<'_> {
                         "cardExpiryDate": record.card_expiry_date,
                         "tokenLastDigits": record.token_last_digits,
                         "tokenExpiryDate": record.token_expiry_date,
+                        "dpanLastDigits": record.network_token.as_ref().map(dpan_end),
                     })
                 })
             } else if let Some(probe) = &gateway.probe {
@@ -66,11 +70,15 @@ impl Player<'_> {
                 looked.map(|probed| json!(probed.token))
             } else {
                 let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
-                return Err(Broken(why.to_owned()));
+                return Err(Broken(format!("{}: {why}", step.place)));
             };
             let look =
                 "the notifications of this token: what the receiver answered, and in which order they came";
             match found {
+                Some(found) if wanted.as_d1 => {
+                    let wanted = self.as_d1_has_it(wanted, token.id.as_str(), &of_d1, &found);
+                    self.compare(step, &wanted, "the receiver", &found, look);
+                }
                 Some(found) => self.compare(step, wanted, "the receiver", &found, look),
                 None => {
                     let name = &wanted.token.name;
@@ -90,7 +98,12 @@ impl Player<'_> {
 
     fn compare(&mut self, step: &Step, wanted: &TokenExpectation, whose: &str, found: &Value, look: &str) {
         let state = wanted.state.map(|state| ("state".to_owned(), Scalar::Text(state.as_str().to_owned())));
-        for (member, expected) in state.iter().chain(&wanted.members) {
+        let unchanged = wanted.unchanged.iter().map(|member| {
+            let was = self.as_it_was(&wanted.token.name, member);
+            (member.clone(), was)
+        });
+        let unchanged: Vec<(String, Scalar)> = unchanged.collect();
+        for (member, expected) in state.iter().chain(&wanted.members).chain(&unchanged) {
             let value = found.get(member).unwrap_or(&Value::Null);
             if !is(expected, value) {
                 let name = &wanted.token.name;

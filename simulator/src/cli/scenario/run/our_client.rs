@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use d1_client::receiver::TokenRecord;
 use d1_client::{
     Client, CorrelationId, Error, Merchant, MerchantId, NetworkToken, NewMerchant, NewToken, Token, TokenId,
     TokenState, TransactionType,
@@ -16,12 +15,11 @@ pub(super) struct Done {
 }
 
 /// What there is now that there was not.
+#[derive(Clone)]
 pub(super) enum Made {
     Nothing,
     Merchant(MerchantId),
-    Token(Box<Token>),
-    /// The token was read anew, or paid with.
-    Known(Box<TokenRecord>),
+    Token(TokenId),
 }
 
 /// What is sent.
@@ -45,13 +43,13 @@ impl Send {
             }
             Self::CreateToken(merchant, new) => {
                 let token = client.create_token(&merchant, &new, id).await?;
-                Done { members: token_members(&token), made: Made::Token(Box::new(token)) }
+                Done { members: token_members(&token), made: Made::Token(token.token_id) }
             }
             Self::GetToken(merchant, token) => {
                 let details = client.get_token(&merchant, &token, id).await?;
                 let mut members = token_members(&details.token);
                 members.extend(network_token_members(&details.network_token));
-                Done { members, made: Made::Known(Box::new(TokenRecord::from(&details))) }
+                Done { members, made: Made::Nothing }
             }
             Self::CreateTransaction(merchant, token, kind) => {
                 let payment = client.create_transaction(&merchant, &token, kind, id).await?;
@@ -92,7 +90,11 @@ fn token_members(token: &Token) -> BTreeMap<&'static str, Value> {
 
 /// Of what was sealed, no more than its end and its dates.
 fn network_token_members(token: &NetworkToken) -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([("dpanLastDigits", json!(dpan_end(token))), ("exp", json!(token.exp))])
+}
+
+/// The last four digits of a DPAN, never more.
+pub(super) fn dpan_end(token: &NetworkToken) -> &str {
     let dpan = token.dpan.expose();
-    let last = dpan.get(dpan.len().saturating_sub(4)..).unwrap_or_default();
-    BTreeMap::from([("dpanLastDigits", json!(last)), ("exp", json!(token.exp))])
+    dpan.get(dpan.len().saturating_sub(4)..).unwrap_or_default()
 }

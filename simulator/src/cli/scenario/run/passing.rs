@@ -43,6 +43,9 @@ impl Player<'_> {
                     self.lines.push(tick);
                 }
                 self.lines.extend(line_of(&entry, self.step, &self.names));
+                if entry.is("transition") && entry.text("to") == Some("DELETED") {
+                    self.deleted.extend(entry.text("tokenId").map(str::to_owned));
+                }
                 self.entries.push(entry);
             }
         }
@@ -105,7 +108,7 @@ impl Player<'_> {
             return Ok(());
         }
         for gateway in self.ground.gateways.values_mut() {
-            gateway.clock.advance(by);
+            gateway.pass(by);
             if by >= IDLE {
                 gateway.reconnect().map_err(|failure| Broken(failure.error.to_string()))?;
             }

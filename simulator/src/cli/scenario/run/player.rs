@@ -1,6 +1,6 @@
 //! Plays one scenario: step by step, on the sandbox's clock, with a transcript.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use d1_fixtures::TestCard;
@@ -37,6 +37,10 @@ pub(super) struct Player<'s> {
     pub(super) now: Timestamp,
     /// All entries since the scenario began.
     pub(super) entries: Vec<Entry>,
+    /// The ids of the tokens that were deleted.
+    pub(super) deleted: BTreeSet<String>,
+    /// The tokens as D1 had them before the last step `issuer`; nothing where nobody asks.
+    pub(super) before_issuer: Vec<Value>,
     /// The last number of the journal that was read.
     pub(super) read: u64,
     /// The same, when the last step `expect` was over.
@@ -72,6 +76,8 @@ impl<'s> Player<'s> {
             cards: cards(stage, &table),
             now: ground.now,
             entries: Vec::new(),
+            deleted: BTreeSet::new(),
+            before_issuer: Vec::new(),
             read: ground.began,
             last_expect: ground.began,
             faults: Vec::new(),
@@ -142,6 +148,7 @@ impl<'s> Player<'s> {
     async fn one(&mut self, step: &'s Step) -> Result<(), Broken> {
         let before = self.misses.len();
         match &step.action {
+            // Which settles before it judges: nothing moves behind that.
             Action::Call(call) => self.call(step, call).await?,
             Action::Issuer(issuer) => self.issuer(step, issuer).await?,
             Action::Fault(fault) => self.fault(step, fault).await?,
@@ -155,7 +162,9 @@ impl<'s> Player<'s> {
             Action::Expect(all) => self.expect(step, all).await?,
             Action::Note(_) => return Ok(()),
         }
-        self.settle().await?;
+        if !matches!(step.action, Action::Call(_)) {
+            self.settle().await?;
+        }
         self.note_misses();
         if matches!(step.action, Action::Expect(_)) {
             if self.misses.len() == before {

@@ -66,6 +66,12 @@ impl OwnReceiver {
                 let clock = dated.clone();
                 async move {
                     match (status, flaw) {
+                        (None, Some(Flaw::TakesUnreadable)) => match next.run(request).await {
+                            answer if answer.status() == StatusCode::BAD_REQUEST => {
+                                StatusCode::NO_CONTENT.into_response()
+                            }
+                            answer => answer,
+                        },
                         (Some(status), _) => status.into_response(),
                         (None, Some(flaw)) => flaw::pass(flaw, &clock, request, next).await,
                         (None, None) => next.run(request).await,
@@ -115,10 +121,9 @@ impl OwnReceiver {
         self.store.get(key).await.ok().flatten()
     }
 
-    /// Keeps what the gateway got as an answer of its own.
-    pub(super) async fn keep(&self, key: &TokenKey, record: &TokenRecord) {
-        // A store in memory does not fail.
-        let _ = self.store.apply(key, record).await;
+    /// Whether its door is open.
+    pub(super) fn is_up(&self) -> bool {
+        *self.open.borrow()
     }
 }
 

@@ -114,6 +114,10 @@ pub(super) fn line_of(entry: &Entry, step: usize, names: &Names) -> Option<Line>
         "handshake" if entry.line["accepted"] == false => (Lane::Gateway, Lane::D1, handshake(entry)),
         _ => return None,
     };
+    // Whose it is goes without saying where there is one.
+    let whose = entry.text("gateway").filter(|_| names.gateways.len() > 1);
+    let whose = whose.and_then(|id| names.gateways.iter().find(|(_, known)| *known == id));
+    let text = whose.map_or(text.clone(), |(name, _)| format!("{text} [gateway `{name}`]"));
     Some(Line { at: entry.at, step, kind: Kind::Event, from, to, text })
 }
 

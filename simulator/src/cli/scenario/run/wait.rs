@@ -10,7 +10,9 @@ use super::happened::{Entry, notifications};
 use super::miss::{Broken, Miss};
 use super::names::{MerchantOf, TokenOf};
 use super::player::Player;
-use crate::scenario::{CallWait, Named, NotificationWait, Step, Wait, shown, told_calls, told_notifications};
+use crate::scenario::{
+    CallWait, Caller, Named, NotificationWait, Step, Wait, counted, shown, told_calls, told_notifications,
+};
 
 /// How long one question may take; then it is asked anew.
 const ASK: Duration = Duration::from_secs(10);
@@ -42,7 +44,11 @@ impl Player<'_> {
                     told_calls(&wait.calls),
                     shown(wait.within)
                 );
-                self.in_vain(step, what, "whether your system calls D1 at all, and what D1 answers it");
+                let look = match self.scenario.stage.caller {
+                    Caller::Outside => "whether your system calls D1 at all, and what D1 answers it",
+                    Caller::Own => "the steps `call` before it: with `caller: own` nobody else calls D1",
+                };
+                self.in_vain(step, what, look);
                 Ok(())
             }
         }
@@ -98,7 +104,8 @@ impl Player<'_> {
 
     fn in_vain(&mut self, step: &Step, expected: String, look: &str) {
         let calls = self.entries.iter().filter(|entry| entry.is("request")).count();
-        let found = format!("nothing of the kind; D1 got {calls} calls since the scenario began");
+        let calls = counted(u32::try_from(calls).unwrap_or(u32::MAX), "call");
+        let found = format!("nothing of the kind; D1 got {calls} since the scenario began");
         self.misses.push(Miss::of(step, expected, found).look(look));
     }
 
