@@ -37,6 +37,7 @@ impl Player<'_> {
         let result = self.send_as_broken(&ready, &correlation).await?;
         if let Ok(done) = &result {
             self.keep(&ready, &call.request, done).await;
+            self.must_be_news(&call.request).await?;
         }
         self.settle().await?;
         self.leave_doomed(behind)?;
@@ -81,6 +82,7 @@ impl Player<'_> {
             let result = self.send(&ready, &format!("stage-{}", number + 1)).await?;
             if let Ok(done) = &result {
                 self.keep(&ready, &request, done).await;
+                self.must_be_news(&request).await?;
             }
             self.settle().await?;
             self.leave_doomed(behind)?;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use d1_client::TokenState;
 use d1_client::receiver::TokenKey;
-use d1_contracts::{Observer as _, TokenRef};
+use d1_contracts::{Observer as _, Probed, TokenRef};
 use serde_json::{Value, json};
 
 use super::call::{is, shown as shown_value};
@@ -162,31 +161,28 @@ impl Player<'_> {
             let gateway = gateway.ok_or_else(|| Broken("no such gateway".to_owned()))?;
             let found = if let Some(receiver) = &gateway.receiver {
                 let (gateway_id, merchant_id, token_id) = (gateway.id.clone(), token.merchant, token.id);
-                receiver.record(&TokenKey { gateway_id, merchant_id, token_id }).await.map(|record| {
-                    json!({
-                        "state": record.state.as_ref().map(TokenState::as_str),
-                        "cardLastDigits": record.card_last_digits,
-                        "cardExpiryDate": record.card_expiry_date,
-                        "tokenLastDigits": record.token_last_digits,
-                        "tokenExpiryDate": record.token_expiry_date,
-                    })
-                })
+                receiver.probed(&TokenKey { gateway_id, merchant_id, token_id }).await
             } else if let Some(probe) = &gateway.probe {
                 let asked = TokenRef {
                     gateway_id: gateway.id.as_str().to_owned(),
                     merchant_id: token.merchant.as_str().to_owned(),
                     token_id: token.id.as_str().to_owned(),
                 };
-                let looked =
-                    probe.look(&asked).await.map_err(|fault| Broken(format!("the probe: {fault}")))?;
-                looked.map(|probed| json!(probed.token))
+                probe.look(&asked).await.map_err(|fault| Broken(format!("the probe: {fault}")))?
             } else {
                 let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
                 return Err(Broken(format!("{}: {why}", step.place)));
             };
             let look =
                 "the notifications of this token: what the receiver answered, and in which order they came";
-            match found {
+            let all = |probed: Probed| {
+                let mut all = json!(probed.token);
+                if let Some(events) = probed.events {
+                    all["events"] = json!(events);
+                }
+                all
+            };
+            match found.map(all) {
                 Some(found) => self.compare(step, wanted, "the receiver", &found, look),
                 None => {
                     let name = &wanted.token.name;
@@ -212,7 +208,12 @@ impl Player<'_> {
                 let name = &wanted.token.name;
                 let expected = format!("{whose} to have {member} {} for `{name}`", expected.told());
                 let lines = self.about_token(name);
-                let miss = Miss::of(step, expected, shown_value(value)).at(&wanted.token.place);
+                // Only a probe leaves out what it does not know.
+                let found = match found.get(member) {
+                    None => format!("your probe did not tell {member}"),
+                    Some(value) => shown_value(value),
+                };
+                let miss = Miss::of(step, expected, found).at(&wanted.token.place);
                 self.misses.push(miss.nearest(newest(lines)).look(look));
             }
         }

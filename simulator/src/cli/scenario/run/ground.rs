@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::super::super::exit::{Exit, Failure};
 use super::super::super::folder::{SandboxFolder, read_config, read_text};
-use super::super::super::serve;
+use super::super::super::{chain, serve};
 use super::admin::Admin;
 use super::flaw::Flaw;
 use super::gateway::{Address, Gateway, Habits, Papers, time_of};
@@ -49,6 +49,8 @@ pub(super) struct Ground {
     pub(super) admin: Admin,
     /// Where D1 is called.
     pub(super) api: String,
+    /// Of all that D1 draws.
+    pub(super) seed: u64,
     /// By the names of the scenario.
     pub(super) gateways: BTreeMap<String, Gateway>,
     /// What the sandbox clock shows.
@@ -142,14 +144,14 @@ impl Ground {
             }
         }
         let (authority, running) = (Some(signer), Some(running));
-        Ok(Self { admin, api, gateways, authority, now: stage.clock, began: 0, running })
+        Ok(Self { admin, api, seed, gateways, authority, now: stage.clock, began: 0, running })
     }
 
     /// Takes the sandbox behind an admin port as it is, with gateways that it has already.
     pub(super) async fn attach(to: &Attached, scenario: &Scenario) -> Result<Self, Failure> {
         let admin = Admin::new("--attach", &to.url, to.token_file.as_deref())?;
         let broken = |Broken(why)| Failure { exit: Exit::Harness, error: why.into() };
-        let info = admin.get("info").await.map_err(broken)?;
+        let info = admin.get("info").await.map_err(|Broken(why)| Failure::resource(why))?;
         let text = |member: &str| info[member].as_str().unwrap_or_default().to_owned();
         if text("clock") != "manual" {
             let hint = "its clock is real, and a scenario moves the clock: start it with --clock manual";
@@ -200,7 +202,8 @@ impl Ground {
             gateways.insert(gateway.name.name.clone(), player);
         }
         let began = state["journal"].as_u64().unwrap_or_default();
-        Ok(Self { admin, api: at.api, gateways, authority: None, now, began, running: None })
+        let seed = info["seed"].as_u64().unwrap_or_default();
+        Ok(Self { admin, api: at.api, seed, gateways, authority: None, now, began, running: None })
     }
 
     /// Whether it is somebody else's sandbox.
@@ -235,16 +238,23 @@ fn receiver_at(
     place: &Place,
 ) -> Result<ReceiverConfig, Failure> {
     let scenario = &place.file;
+    let beside_it = |what: &str, file: &str| {
+        let placed = |failure: Failure| {
+            let error = format!("{place}: {}", chain(failure.error.as_ref())).into();
+            Failure { error, ..failure }
+        };
+        read_text(what, &beside(scenario, file)).map_err(placed)
+    };
     let (known_authority, known_oauth) = known.map(|known| (known.authority, known.oauth)).unzip();
     let authority = match &at.authority {
-        Some(file) => Some(read_text("authority", &beside(scenario, file))?.to_string()),
+        Some(file) => Some(beside_it("authority", file)?.to_string()),
         None => known_authority,
     };
     let authority = authority.ok_or_else(|| {
         Failure::usage(format!("{place}: expected an `authority` for the receiver, or one in sandbox.yaml"))
     })?;
     let oauth = at.oauth.as_ref().map(|oauth| {
-        let secret = read_text("clientSecretFile", &beside(scenario, &oauth.client_secret_file))?;
+        let secret = beside_it("clientSecretFile", &oauth.client_secret_file)?;
         Ok(OauthSettings {
             token_url: url(&oauth.token_url)?,
             client_id: oauth.client_id.clone(),

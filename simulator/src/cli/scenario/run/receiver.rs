@@ -7,17 +7,16 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse as _;
-use d1_client::receiver::{
-    BoxFuture, Freshness, HandlerError, ListenerLimits, MemoryStore, Notification, NotificationHandler,
-    Receiver, TokenKey, TokenRecord, TokenStore, serve,
-};
+use d1_client::receiver::{ListenerLimits, MemoryStore, Receiver, TokenKey, TokenRecord, TokenStore, serve};
 use d1_client::{Clock, GatewayId, OwnKey, TlsIdentity, TrustedRoots};
+use d1_contracts::Probed;
 use http::StatusCode;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::super::super::contract::{HandedOn, told_of_token};
 use super::super::super::exit::Failure;
 use super::super::super::folder::SandboxFolder;
 use super::flaw::{self, Flaw, FlawedStore};
@@ -27,19 +26,11 @@ use crate::scenario::ReceiverMode;
 pub(super) struct OwnReceiver {
     pub(super) url: String,
     store: Arc<MemoryStore>,
+    handed_on: Arc<HandedOn>,
     open: watch::Sender<bool>,
     /// The status that it answers instead of its own; 0 for none.
     instead: Arc<AtomicU16>,
     _serving: JoinSet<()>,
-}
-
-/// What is handed on is in the store.
-struct Kept;
-
-impl NotificationHandler for Kept {
-    fn handle<'a>(&'a self, _: &'a Notification, _: Freshness) -> BoxFuture<'a, Result<(), HandlerError>> {
-        Box::pin(async { Ok(()) })
-    }
 }
 
 impl OwnReceiver {
@@ -55,7 +46,8 @@ impl OwnReceiver {
         let gateway = GatewayId::new(gateway).map_err(Failure::usage)?;
         let (store, instead) = (Arc::new(MemoryStore::new()), Arc::new(AtomicU16::new(0)));
         let (answers, dated) = (Arc::clone(&instead), clock.clone());
-        let router = Receiver::new(gateway, own_key, Arc::new(Kept))
+        let handed_on = Arc::new(HandedOn::default());
+        let router = Receiver::new(gateway, own_key, Arc::<HandedOn>::clone(&handed_on))
             .store(Arc::new(FlawedStore::new(Arc::clone(&store), flaw)))
             .clock(clock)
             .router()
@@ -97,7 +89,7 @@ impl OwnReceiver {
                 }
             }
         });
-        Ok(Self { url, store, open, instead, _serving: serving })
+        Ok(Self { url, store, handed_on, open, instead, _serving: serving })
     }
 
     pub(super) fn set(&self, mode: ReceiverMode) {
@@ -113,6 +105,13 @@ impl OwnReceiver {
     /// What it knows of a token.
     pub(super) async fn record(&self, key: &TokenKey) -> Option<TokenRecord> {
         self.store.get(key).await.ok().flatten()
+    }
+
+    /// The same as a probe tells it.
+    pub(super) async fn probed(&self, key: &TokenKey) -> Option<Probed> {
+        let record = self.record(key).await?;
+        let events = Some(self.handed_on.count(key.token_id.as_str()));
+        Some(Probed { token: told_of_token(&record), events })
     }
 
     /// Keeps what the gateway got as an answer of its own.
