@@ -19,6 +19,7 @@ mod reference;
 mod scenario;
 mod serve;
 mod signals;
+mod targets;
 
 pub use contract::{
     OwnClient, OwnReceiver, broken_receiver_props, contract_props, contract_stage, own_d1_props,
@@ -28,8 +29,9 @@ pub use errors::{ErrorWays, Natural, error_ways};
 pub use exit::Exit;
 
 use std::error::Error;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::Parser as _;
 
@@ -42,13 +44,15 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help and version go to stdout and are no fault; a closed pipe is the reader's wish.
-            let _ = usage.print();
+            // Help and version go to stdout and are no fault.
+            if let Err(fault) = usage.print() {
+                not_printed(fault);
+            }
             let is_exec = std::env::args_os().nth(1).is_some_and(|name| name == "exec");
             return match usage.use_stderr() {
                 true if is_exec => Exit::Exec,
                 true => Exit::Usage,
-                false => Exit::Ok,
+                false => printed(),
             }
             .into();
         }
@@ -76,7 +80,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Scenario(args) => scenario::run(&args),
         Command::Bench(args) => bench::run(&args),
     }?;
-    Ok(Exit::Ok.into())
+    Ok(printed().into())
 }
 
 /// The error and everything below it, each once.
@@ -94,10 +98,32 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Why stdout could not be written: it stays so until the program ends, and who has printed in vain still cleans up and
+/// writes its reports.
+static STDOUT: OnceLock<std::io::Error> = OnceLock::new();
+
 /// Data, to stdout.
 fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(fault) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        not_printed(fault);
+    }
+}
+
+fn not_printed(fault: std::io::Error) {
     // A reader that has gone has read what it wanted.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    if fault.kind() == ErrorKind::BrokenPipe {
+        return;
+    }
+    let text = format!("d1sim: cannot write stdout: {fault}");
+    if STDOUT.set(fault).is_ok() {
+        say(&text);
+    }
+}
+
+/// How a command ends that has nothing to say against it but what it printed.
+fn printed() -> Exit {
+    if STDOUT.get().is_some() { Exit::Resource } else { Exit::Ok }
 }
 
 /// Talk, to stderr.

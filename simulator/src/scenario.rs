@@ -26,7 +26,7 @@ pub(crate) use expectation::{
     NeverWhat, NotificationWait, Notifications, Since, TokenExpectation, Wait,
 };
 pub(crate) use explain::{counted, explain, step_kinds, told, told_calls, told_notifications};
-pub(crate) use finding::{Findings, Place, Weight};
+pub(crate) use finding::{Findings, Place, Weight, nearest};
 pub(crate) use hostile::Fault;
 pub(crate) use load::{MAX_STEPS, Scenario, is_part, load};
 pub(crate) use members::{Named, is_name, shown};

@@ -1,5 +1,7 @@
 //! Asking the admin port of a sandbox that runs.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,7 +32,7 @@ pub(super) fn assertion_time(url: &str, token_file: Option<&Path>) -> Result<Mom
         None => request,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let answer = runtime.map_err(Failure::internal)?.block_on(ask(request))?;
+    let answer = runtime.map_err(Failure::internal)?.block_on(ask(url, request))?;
     let text = |name| answer.get(name).and_then(Value::as_str);
     let now = match text("authClock") {
         Some("system") => Some(Clock::new(ClockMode::Real).now().at),
@@ -39,10 +41,29 @@ pub(super) fn assertion_time(url: &str, token_file: Option<&Path>) -> Result<Mom
     now.ok_or_else(|| Failure::resource("the admin port told no time: is it that of a d1sim?"))
 }
 
-async fn ask(request: RequestBuilder) -> Result<Value, Failure> {
-    let failed = |fault: reqwest::Error| {
-        Failure::resource(format!("the admin port does not answer: {}", fault.without_url()))
+/// Why nothing came of asking an admin port, and what to do.
+pub(super) fn no_answer(url: &str, fault: &reqwest::Error) -> String {
+    let mut cause: &(dyn Error + 'static) = fault;
+    let why = loop {
+        let refused = |io: &io::Error| io.kind() == ErrorKind::ConnectionRefused;
+        if cause.downcast_ref().is_some_and(refused) {
+            break "connection refused; is d1sim serve running?".to_owned();
+        }
+        let foreign = |http: &hyper::Error| http.is_parse() || http.is_incomplete_message();
+        if cause.downcast_ref().is_some_and(foreign) {
+            break "that is no plain HTTP: is it the API's port?".to_owned();
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None if fault.is_timeout() => break "nothing came in time".to_owned(),
+            None => break cause.to_string(),
+        }
     };
+    format!("the admin port at {url} does not answer: {why}")
+}
+
+async fn ask(url: &str, request: RequestBuilder) -> Result<Value, Failure> {
+    let failed = |fault: reqwest::Error| Failure::resource(no_answer(url, &fault));
     let mut answer = request.send().await.map_err(failed)?;
     if !answer.status().is_success() {
         let hint = "--admin-token-file names the file that serve was given";

@@ -51,7 +51,7 @@ pub(super) enum Command {
     Jose(Jose),
     /// Show what the contract holds, and prove what a client makes of it
     Contract(Contract),
-    /// Script bad days: check, list, explain and begin scenario files
+    /// Script bad days: play scenario files, check, list, explain, begin and record them
     Scenario(Scenario),
     /// Measure the sandbox against a bare server behind the same listener
     Bench(Bench),
@@ -63,10 +63,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Where gateways call; port 0 takes a free one [default: 127.0.0.1:8443]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(super) api: Option<SocketAddr>,
     /// The admin port; port 0 takes a free one [default: 127.0.0.1:8444]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(super) admin: Option<SocketAddr>,
     /// A file whose content the admin port asks for as a bearer; needed beyond loopback
     #[arg(long, value_name = "FILE")]
@@ -251,7 +251,7 @@ pub(super) struct Bench {
     #[arg(long, value_name = "N", requires = "api", value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub(super) idle: Option<u32>,
     /// Where that sandbox listens
-    #[arg(long, value_name = "ADDR:PORT", requires = "idle")]
+    #[arg(long, value_name = "ADDR:PORT", requires = "idle", value_parser = address)]
     pub(super) api: Option<SocketAddr>,
 }
 
@@ -262,4 +262,8 @@ pub(super) struct Open {
     /// The JWE, or an answer with `encryptedData` in it; without it, or with -, from stdin
     #[arg(value_name = "JWE")]
     pub(super) jwe: Option<String>,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected ADDR:PORT, e.g. 127.0.0.1:8443")
 }

@@ -29,7 +29,7 @@ use d1_contracts::{
 
 use super::args::{Contract, ContractCommand, Coverage, Run, SchemaOf, Show};
 use super::exit::{Exit, Failure};
-use super::{print, say};
+use super::{print, say, targets};
 use crate::clock::{Clock, ClockMode};
 pub(super) use progress::broken_off;
 use progress::{Played, Progress, unless_interrupted};
@@ -42,6 +42,7 @@ pub use d1_side::{broken_receiver_props, own_d1_props, receiver_d1_props};
 use natural::NaturalD1;
 pub use own_client::OwnClient;
 pub use own_receiver::OwnReceiver;
+pub(super) use own_receiver::{HandedOn, members as told_of_token};
 pub use props::contract_props;
 pub use stage::contract_stage;
 
@@ -122,7 +123,7 @@ fn run_suite(catalogue: &Catalogue, args: &Run) -> Result<(), Failure> {
     let exempt = waivers::exempt(args.exempt.as_deref(), catalogue.cells(), &mut gaps)?;
     // A list that cannot be read ends the run before it begins, and a run takes a while: what cannot be written too.
     let known = waivers::known(args.known_failing.as_deref())?;
-    let reports = Reports::open(&args.reports)?;
+    let reports = Reports::open(args)?;
     let world = pretend_world()?;
     let d1 = natural_d1(world.path())?;
     let stage = stage(world.path(), &d1, catalogue)?;
@@ -257,6 +258,13 @@ fn catalogue(folder: Option<&Path>) -> Result<Catalogue, Failure> {
     })?;
     natural::check_cards(read.cases())?;
     Ok(read)
+}
+
+/// Finds out that the kill matrix cannot be written before minutes are spent on it.
+fn writable(path: Option<&Path>) -> Result<(), Failure> {
+    targets::check(&[("--json", path)], &[])?;
+    let Some(path) = path else { return Ok(()) };
+    fs::File::create(path).map(drop).map_err(|fault| Failure::file("write", path, &fault))
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {

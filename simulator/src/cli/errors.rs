@@ -78,7 +78,8 @@ pub fn error_ways() -> Result<Vec<ErrorWays>, LoadError> {
 pub(super) fn run(args: &args::Errors) -> Result<(), Failure> {
     let mut all = error_ways().map_err(Failure::internal)?;
     if let Some(part) = &args.part {
-        all.retain(|one| one.id().contains(part.as_str()));
+        let part = part.to_lowercase();
+        all.retain(|one| one.id().to_lowercase().contains(&part));
         if all.is_empty() {
             let hint = "no error has this in OPERATION/STATUS/CODE; `d1sim errors` prints all";
             return Err(Failure::usage(format!("{part}: {hint}")));

@@ -1,6 +1,7 @@
 //! `d1sim explain`: why a call or a handshake was refused, and what to do.
 
 mod advice;
+mod dated;
 
 use serde_json::Value;
 
@@ -36,8 +37,8 @@ fn entries(lines: &str) -> Result<Vec<Value>, Failure> {
 /// What is told of the entry with this number, of those under this correlation id, or of the last refusal.
 fn explained(entries: &[Value], id: Option<&str>) -> Result<String, String> {
     let Some(id) = id else {
-        let last = entries.iter().rev().find(|entry| is_refusal(entry));
-        return Ok(last.map_or_else(|| nothing_refused(entries), told));
+        let Some(last) = entries.iter().rposition(is_refusal) else { return Ok(nothing_refused(entries)) };
+        return Ok(told(&entries[last]) + &since(&entries[last + 1..]));
     };
     let number = id.parse::<u64>().ok();
     let numbered = entries.iter().find(|entry| number.is_some() && entry["n"].as_u64() == number);
@@ -81,6 +82,18 @@ fn nothing_refused(entries: &[Value]) -> String {
     format!("Nothing was refused (journal: {}).", known(entries))
 }
 
+/// The calls behind the last refusal, which is not why the newest of them did not do what it should.
+fn since(entries: &[Value]) -> String {
+    let calls = entries.iter().filter(|entry| entry["kind"] == "request");
+    match calls.clone().next_back() {
+        None => String::new(),
+        Some(last) => {
+            let after = if calls.count() == 1 { "a call" } else { "calls, the last" };
+            format!("\nNothing was refused since. After it came {after}: {}\n", head(last))
+        }
+    }
+}
+
 /// A refused handshake or call, or one that a fault answered or left without an answer.
 fn is_refusal(entry: &Value) -> bool {
     let of_faults = entry["forced"] == true || (entry["kind"] == "request" && entry["status"].is_null());
@@ -115,8 +128,8 @@ fn told(entry: &Value) -> String {
     if refused.is_object() && !is_of_its_fault(entry) {
         let check = refused["check"].as_str().unwrap_or_default();
         line("check", check);
-        line("expected", refused["expected"].as_str().unwrap_or_default());
-        line("found", refused["actual"].as_str().unwrap_or_default());
+        line("expected", &dated::dated(check, refused["expected"].as_str().unwrap_or_default()));
+        line("found", &dated::dated(check, refused["actual"].as_str().unwrap_or_default()));
         if let Some(advice) = advice::of(check) {
             line(
                 "says so",

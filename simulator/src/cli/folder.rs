@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::exit::Failure;
 use crate::config::{Config, ConfigError, text_of};
 use crate::domain::GatewayId;
+use crate::scenario::nearest;
 
 /// Where the configuration lies in a sandbox folder.
 pub(super) const CONFIG: &str = "sandbox.yaml";
@@ -72,7 +73,22 @@ impl SandboxFolder {
 
 /// Reads a configuration; a file that is missing is a resource, everything else is usage.
 pub(super) fn read_config(path: &Path) -> Result<Config, Failure> {
-    Config::read(path).map_err(failure)
+    Config::read(path).map_err(|error| match error {
+        ConfigError::Yaml { path, fault } => {
+            let fault = format!("{fault}{}", near_the_unknown(&fault));
+            failure(ConfigError::Yaml { path, fault })
+        }
+        other => failure(other),
+    })
+}
+
+/// What an unknown field of the file may have been meant to be. It is a name, and the known ones stand behind it.
+fn near_the_unknown(fault: &str) -> String {
+    let Some((_, rest)) = fault.split_once("unknown field `") else { return String::new() };
+    let (unknown, rest) = rest.split_once('`').unwrap_or_default();
+    let known = rest.split_once("expected ").map_or("", |(_, known)| known);
+    let known = known.trim_start_matches("one of ").split(" at line ").next().unwrap_or_default();
+    nearest(unknown, known.split(", "))
 }
 
 /// Reads a file that an option or a command names.

@@ -17,7 +17,13 @@ pub(super) fn run(args: &Init) -> Result<(), Failure> {
         sans: args.san.clone(),
         now: now()?,
     };
-    let files = write_sandbox(&args.dir, &plan, args.force).map_err(failure)?;
+    let files = write_sandbox(&args.dir, &plan, args.force).map_err(|error| match error {
+        InitError::Exists { .. } if args.dir.join(CONFIG).exists() => {
+            let cost = "makes everything anew: certificates and keys that clients and receivers have are worth nothing then";
+            Failure::usage(format!("{} is a sandbox already; `--force` {cost}", args.dir.display()))
+        }
+        other => failure(other),
+    })?;
     let (count, config) = (files.len(), args.dir.join(CONFIG));
     say(&format!(
         "made {} with {count} files; start the sandbox with: d1sim serve --config {}",

@@ -11,9 +11,12 @@ use serde_json::Value;
 
 use super::admin_port;
 use super::exit::Failure;
+use super::say;
 
 /// The longest journal that is read. A sandbox keeps a quarter of it.
 const MOST: u64 = 256 * 1024 * 1024;
+/// So many entries are on a page of the admin port.
+const PAGE: usize = 1_000;
 /// How long the admin port may take for a page.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,7 +28,18 @@ pub(super) fn saved(path: &Path) -> Result<String, Failure> {
     if read as u64 > MOST {
         return Err(Failure::usage(format!("{}: expected at most {MOST} bytes of journal", path.display())));
     }
+    warn_of_pages(path, &text);
     Ok(text)
+}
+
+/// `GET /journal` without `all` ends after a page, and nothing in the file says that there was more.
+pub(super) fn warn_of_pages(path: &Path, text: &str) {
+    let entries = text.lines().filter(|line| !line.contains(r#""kind":"gap""#)).count();
+    if entries > 0 && entries.is_multiple_of(PAGE) {
+        let hint =
+            "so many fit on a page of GET /journal: is that all? GET /journal?all gives the whole journal";
+        say(&format!("{}: {entries} entries; {hint}", path.display()));
+    }
 }
 
 /// The journal of the sandbox whose admin port is at `url`, which `option` names, one entry a line.
@@ -51,8 +65,7 @@ pub(super) async fn read(client: &Client, base: &str) -> Result<String, String> 
     let (mut lines, mut after) = (String::new(), 0);
     loop {
         let answer = client.get(format!("{base}/journal?after={after}")).send().await;
-        let answer =
-            answer.map_err(|fault| format!("the admin port does not answer: {}", fault.without_url()))?;
+        let answer = answer.map_err(|fault| admin_port::no_answer(base, &fault))?;
         if !answer.status().is_success() {
             let hint = "--admin-token-file names the file that serve was given";
             return Err(format!("the admin port answers {}; {hint}", answer.status()));

@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 use super::{print, say};
 use crate::scenario::{self, Findings, Weight, explain, step_kinds};
 pub(super) use run::Flaw;
-use source::{Source, built_in, from_disk, sources};
+use source::{Source, built_in, from_disk, near_in_library, sources};
 
 pub(super) fn run(args: &Scenario) -> Result<(), Failure> {
     match &args.command {
@@ -67,7 +67,8 @@ fn check(args: &CheckScenarios) -> Result<(), Failure> {
         say(&format!("{all} checked, nothing wrong"));
         return Ok(());
     }
-    Err(Failure::usage(format!("{faulty} of {all} scenarios cannot be played")))
+    let of = if all == 1 { "the scenario".to_owned() } else { format!("{faulty} of {all} scenarios") };
+    Err(Failure::usage(format!("{of} cannot be played")))
 }
 
 fn list(args: &ListScenarios) -> Result<(), Failure> {
@@ -90,7 +91,11 @@ fn list(args: &ListScenarios) -> Result<(), Failure> {
     if faulty == 0 {
         Ok(())
     } else {
-        Err(Failure::usage(format!("{faulty} of {} files are faulty", sources.len())))
+        let of = match sources.len() {
+            1 => "the file is".to_owned(),
+            all => format!("{faulty} of {all} files are"),
+        };
+        Err(Failure::usage(format!("{of} faulty")))
     }
 }
 
@@ -106,7 +111,8 @@ fn explained(args: &ExplainScenario) -> Result<(), Failure> {
         None if wanted.contains(['.', '/']) => from_disk(wanted.to_owned()),
         None => {
             let reason = format!(
-                "no scenario of the library is called `{wanted}`; `d1sim scenario list` prints all names, and a file is named with its ending, e.g. {wanted}.yaml"
+                "no scenario of the library is called `{wanted}`{}; a file is named with its ending, e.g. {wanted}.yaml",
+                near_in_library(wanted)
             );
             return Err(Failure::usage(reason));
         }

@@ -1,6 +1,7 @@
 //! `d1sim serve`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,6 +65,13 @@ async fn serve(
 /// Which exit code an error stands for.
 pub(super) fn failure(error: StartError) -> Failure {
     match error {
+        StartError::Listen { what, ref source, .. } if source.kind() == ErrorKind::AddrInUse => {
+            let option = what.replace("listen.", "--");
+            let hint = format!(
+                "stop it, or change {what} in sandbox.yaml (serve: {option} 127.0.0.1:0 takes a free one)"
+            );
+            Failure::resource(format!("{error}: {source}; another d1sim? {hint}"))
+        }
         StartError::Listen { .. } => Failure::resource(error),
         StartError::Randomness(_) | StartError::Cards(_) => Failure::internal(error),
         _ => Failure::usage(error),

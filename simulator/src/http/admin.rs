@@ -8,6 +8,7 @@ mod guard;
 mod handlers;
 mod lease;
 mod passage;
+mod whole;
 mod wire;
 
 pub(crate) use facts::Facts;

@@ -1,12 +1,14 @@
 //! THE table: method, path, operation id, handler.
 
+mod astray;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::MatchedPath;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use http::Method;
+use http::{Method, Uri};
 
 use super::handlers::{
     create_merchant, create_token, create_transaction, delete_token, get_access_token, get_token,
@@ -38,7 +40,10 @@ pub(crate) fn router(app: Arc<App>, base: &str, stop: Stop) -> Router {
         .method_not_allowed_fallback(async |method: Method, path: MatchedPath| {
             other_method(&method, path.as_str())
         })
-        .fallback(async || Problem::not_found("no such resource").because(no_route()))
+        .fallback({
+            let base = base.to_owned();
+            async move |uri: Uri| Problem::not_found("no such resource").because(no_route(&base, uri.path()))
+        })
         .layer(from_fn_with_state(exchanges, layers::exchange))
         .with_state(app)
 }
@@ -53,9 +58,9 @@ pub(super) fn other_method(method: &Method, route: &str) -> Problem {
     Problem::method_not_allowed().because(Why { check: "method", expected: has.into(), actual })
 }
 
-fn no_route() -> Why {
+fn no_route(base: &str, path: &str) -> Why {
     let expected = "a path of the contract, below basePath or at /authz/v1/oauth2/token".into();
-    Why { check: "path", expected, actual: "another".into() }
+    Why { check: "path", expected, actual: astray::astray(base, path).into() }
 }
 
 /// The operation id of a route, for the journal.

@@ -51,7 +51,14 @@ pub(crate) fn open(jwe: &str, own: &OwnKey) -> Result<Zeroizing<Vec<u8>>, Why> {
     }
     let parts: Vec<&str> = jwe.split('.').collect();
     let [header_text, key_part, iv, sealed, tag] = parts[..] else {
-        return Err(why("JWE form", "five parts (compact serialization)", format!("{} parts", parts.len())));
+        return Err(why(
+            "JWE form",
+            "five parts (compact serialization)",
+            match parts.len() {
+                1 => "1 part".to_owned(),
+                more => format!("{more} parts"),
+            },
+        ));
     };
     if !key_part.is_empty() {
         return Err(why("JWE encrypted key", "empty (direct key agreement)", "present"));

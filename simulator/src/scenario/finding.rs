@@ -152,7 +152,7 @@ fn masked(text: &str) -> String {
 }
 
 /// `; did you mean ...?` with the word that is nearest, or nothing if none is near.
-pub(super) fn nearest<'w>(found: &str, known: impl IntoIterator<Item = &'w str>) -> String {
+pub(crate) fn nearest<'w>(found: &str, known: impl IntoIterator<Item = &'w str>) -> String {
     let near = known.into_iter().map(|word| (distance(found, word), word)).min();
     match near {
         Some((far, word)) if far <= found.len().max(word.len()) / 3 => format!("; did you mean `{word}`?"),

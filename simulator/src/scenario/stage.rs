@@ -42,8 +42,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// Whether anybody takes part who is not ours.
     pub(crate) fn any_outside(&self) -> bool {
-        let foreign = |gateway: &Gateway| matches!(gateway.receiver, Receiver::At(_));
-        self.caller == Caller::Outside || self.gateways.iter().any(foreign)
+        self.caller == Caller::Outside || self.any_receiver_of_others()
+    }
+
+    pub(crate) fn any_receiver_of_others(&self) -> bool {
+        self.gateways.iter().any(|gateway| matches!(gateway.receiver, Receiver::At(_)))
     }
 }
 

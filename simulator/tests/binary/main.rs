@@ -12,6 +12,8 @@ mod scenario_expect;
 mod scenario_record;
 mod scenario_run;
 mod scenario_verdicts;
+mod slips;
+mod theirs;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -107,7 +109,10 @@ fn init_makes_a_folder_once_and_names_the_way_to_make_it_anew() {
     let root = folder.path().join("d1-sandbox");
     let before = fs::read(root.join("gateway/client.key")).expect("a key");
     let (out, err) = ends(folder.path(), &["init"], 64);
-    assert!(out.is_empty() && err.contains("--force") && err.contains("d1-sandbox"), "{err}");
+    assert!(
+        out.is_empty() && err.contains("d1-sandbox is a sandbox already; `--force` makes everything anew"),
+        "{err}"
+    );
     assert_eq!(fs::read(root.join("gateway/client.key")).expect("a key"), before, "nothing was touched");
     ends(folder.path(), &["init", "--force"], 0);
     assert_ne!(fs::read(root.join("gateway/client.key")).expect("a key"), before);
@@ -136,6 +141,7 @@ fn a_bad_command_line_is_a_usage_error_that_names_the_option() {
     let folder = made();
     for (arguments, named) in [
         (&["serve", "--api", "nowhere"][..], "--api"),
+        (&["serve", "--api", "8443"], "expected ADDR:PORT, e.g. 127.0.0.1:8443"),
         (&["serve", "--seed", "-1"], "--seed"),
         (&["serve", "--clock", "fast"], "2026-04-22T10:00:00Z"),
         (&["serve", "--clock", "1999-04-22T10:00:00Z"], "2000 to 2099"),
@@ -173,6 +179,9 @@ fn a_configuration_with_a_typo_is_refused_with_its_line_and_without_its_values()
     let near = (lines..=lines + 2).any(|line| err.contains(&line.to_string()));
     assert!(near, "the line is named: {err}");
     assert!(!err.contains("hunter2"), "{err}");
+    fs::write(&path, config.replace("environment: ", "enviroment: ")).expect("written");
+    let (_, err) = ends(folder.path(), &["serve", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"], 64);
+    assert!(err.contains("did you mean `environment`?"), "{err}");
 }
 
 #[test]
@@ -182,6 +191,8 @@ fn a_port_in_use_has_an_exit_code_and_a_message_of_its_own() {
     let address = taken.local_addr().expect("an address").to_string();
     let (_, err) = ends(folder.path(), &["serve", "--api", &address, "--admin", "127.0.0.1:0"], 71);
     assert!(err.contains(&address), "{err}");
+    let hint = "another d1sim? stop it, or change listen.api in sandbox.yaml (serve: --api 127.0.0.1:0 takes a free one)";
+    assert!(err.contains(hint), "{err}");
 }
 
 #[test]

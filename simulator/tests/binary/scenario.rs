@@ -27,6 +27,8 @@ fn a_new_scenario_is_checked_and_explained_and_nothing_is_overwritten() {
         said.contains("scenario.schema.json is not that of this version: `d1sim scenario schema >"),
         "{said}"
     );
+    let (_, said) = ends(folder.path(), &["scenario", "new", "theirs", "--template", "outside"], 0);
+    assert!(said.contains("\nnext: d1sim init "), "{said}");
     let (_, said) = ends(folder.path(), &["scenario", "new", "../My Day"], 64);
     assert!(said.contains("expected a name of small letters"), "{said}");
 }
@@ -63,7 +65,10 @@ fn the_library_is_listed_and_explained_and_the_schema_is_printed() {
     let (out, _) = ends(folder.path(), &["scenario", "schema"], 0);
     assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok());
     let (_, said) = ends(folder.path(), &["scenario", "explain", "rate-limt"], 64);
-    assert!(said.contains("no scenario of the library is called `rate-limt`"), "{said}");
+    assert!(
+        said.contains("no scenario of the library is called `rate-limt`; did you mean `rate-limit`?"),
+        "{said}"
+    );
 }
 
 #[test]

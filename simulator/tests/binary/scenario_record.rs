@@ -113,12 +113,15 @@ fn what_cannot_be_recorded_is_told_and_nothing_is_overwritten() {
     assert!(record(&["--journal", "two.ndjson", "--gateway", "X"], 64).contains("--gateway X"));
     assert!(record(&["--journal", "nowhere.ndjson"], 71).contains("nowhere.ndjson"));
     assert!(record(&["--journal", "good.ndjson", "--name", "A B"], 64).contains("--name A B"));
-    assert!(record(&["--admin", "http://127.0.0.1:1"], 71).contains("http://127.0.0.1:1/ does not answer"));
+    assert!(
+        record(&["--admin", "http://127.0.0.1:1"], 71)
+            .contains("http://127.0.0.1:1 does not answer: connection refused")
+    );
     assert!(record(&[], 64).contains("--journal"));
     let said = record(&["--journal", "two.ndjson", "--gateway", "MGW_000002", "--out", "day.yaml"], 0);
-    assert!(said.contains("wrote day.yaml") && said.contains("1 comments"), "{said}");
+    assert!(said.contains("wrote day.yaml") && said.contains("1 comment in it"), "{said}");
     let text = fs::read_to_string(path.join("day.yaml")).expect("it");
-    assert!(text.contains("# 1 entries of MGW_000001 are not played"), "{text}");
+    assert!(text.contains("# Not played: 1 entry of MGW_000001"), "{text}");
     assert!(
         record(&["--journal", "good.ndjson", "--out", "day.yaml"], 71).contains("nothing is overwritten")
     );

@@ -257,7 +257,9 @@ fn what_cannot_be_played_has_an_exit_code_of_its_own() {
     assert!(run(&[&good, "--seeds", "9..3"], 64).contains("A..B"));
     assert!(run(&["nowhere.yaml"], 71).contains("nowhere.yaml"));
     assert!(run(&[&good, "--junit", "no/such/folder.xml"], 71).contains("no/such/folder.xml"));
-    assert!(run(&[&good, "--attach", "http://127.0.0.1:1"], 4).contains("does not answer"));
+    let nobody =
+        "the admin port at http://127.0.0.1:1 does not answer: connection refused; is d1sim serve running?";
+    assert!(run(&[&good, "--attach", "http://127.0.0.1:1"], 71).contains(nobody));
 }
 
 /// A scenario whose first step hangs once somebody connects to its receiver, which never answers.
@@ -433,6 +435,13 @@ async fn somebody_elses_client_is_waited_for_and_what_it_makes_has_a_name() {
     pay(folder.path(), &api, assertion.trim(), sealed.trim()).await;
     stderr.read_to_string(&mut said).expect("text");
     let output = running.wait_with_output().expect("an end");
+    stderr.read_to_string(&mut said).expect("text");
+    for told in [
+        "theirs: step 1: waits at most 1m for a createToken answered 201",
+        "theirs: step 2: waits at most 1m for a createTransaction of the token `theirs`",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{out}{said}");
     // What came before it was named stands there by its identifier.

@@ -51,8 +51,8 @@ pub(in crate::cli) enum ScenarioSchemaOf {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunScenarios {
-    /// Names of the library, files, or folders with files that end in .yaml, without those that begin with _; without any
-    /// the whole library
+    /// Names of the library, files, or folders: their files that end in .yaml or .yml, without those that begin with _ and
+    /// those in folders below; without any the whole library
     #[arg(value_name = "NAME|FILE|DIR")]
     pub(in crate::cli) paths: Vec<PathBuf>,
     /// Seed of all that is drawn, over the one that the scenario names
@@ -139,7 +139,8 @@ fn seeds(text: &str) -> Result<RangeInclusive<u32>, String> {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckScenarios {
-    /// Files, or folders with files that end in .yaml; those that begin with _ are only included
+    /// Files, or folders: their files that end in .yaml or .yml, not those in folders below; those that begin with _ are only
+    /// included
     #[arg(value_name = "FILE|DIR", required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
     /// A value for a parameter of the scenario, e.g. merchants=50; may be repeated

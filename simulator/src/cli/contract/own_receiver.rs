@@ -41,7 +41,7 @@ struct Fickle {
 
 /// How many events of each token were handed on.
 #[derive(Default)]
-struct HandedOn(Mutex<HashMap<String, u32>>);
+pub(in crate::cli) struct HandedOn(Mutex<HashMap<String, u32>>);
 
 impl OwnReceiver {
     /// Starts it on a free port of loopback, for the first gateway of `folder`; it asks for a bearer.
@@ -109,7 +109,8 @@ fn key(token: &TokenRef) -> Option<TokenKey> {
     })
 }
 
-fn members(record: &TokenRecord) -> std::collections::BTreeMap<String, Option<String>> {
+/// What a receiver knows of a token, by the names of a probe (`contracts/shims/RECEIVER.md`).
+pub(in crate::cli) fn members(record: &TokenRecord) -> std::collections::BTreeMap<String, Option<String>> {
     let dpan = record.network_token.as_ref().map(|token| token.dpan.expose());
     let last = dpan.and_then(|dpan| dpan.get(dpan.len().checked_sub(4)?..));
     [
@@ -142,7 +143,7 @@ impl TokenStore for Fickle {
 }
 
 impl HandedOn {
-    fn count(&self, token: &str) -> u32 {
+    pub(in crate::cli) fn count(&self, token: &str) -> u32 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).copied().unwrap_or_default()
     }
 }

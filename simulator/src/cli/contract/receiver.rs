@@ -1,6 +1,5 @@
 //! `d1sim contract run --receiver`: D1's side of notifications, played against a receiver.
 
-use std::fs::File;
 use std::path::Path;
 
 use d1_contracts::{
@@ -18,7 +17,7 @@ use super::own_receiver::OwnReceiver;
 use super::progress::{Played, Progress, unless_interrupted};
 use super::reports::Reports;
 use super::sabotage::judge;
-use super::{conclude, harness, nothing_to_run, pretend_world, waivers, write};
+use super::{conclude, harness, nothing_to_run, pretend_world, waivers, writable, write};
 use crate::chance::fresh_seed;
 
 /// A case that was run, or not.
@@ -40,7 +39,7 @@ pub(super) fn run(all: &[ReceiverCase], args: &Run) -> Result<(), Failure> {
     let exempt = waivers::exempt(args.exempt.as_deref(), &cells, &mut gaps)?;
     // What cannot be read or written ends the run before it begins.
     let known = waivers::known(args.known_failing.as_deref())?;
-    let reports = Reports::open(&args.reports)?;
+    let reports = Reports::open(args)?;
     let (side, Played { client, ran, ended }) = match &args.receiver {
         None | Some(ReceiverTarget::Own) => own(&planned)?,
         Some(ReceiverTarget::At(url)) => at(url, args, &planned)?,
@@ -61,9 +60,7 @@ pub(super) fn sabotage(cases: &[ReceiverCase], args: &Sabotage) -> Result<(), Fa
         return Err(no_case());
     }
     // A file that cannot be written is found before.
-    if let Some(path) = &args.json {
-        File::create(path).map_err(|fault| Failure::file("write", path, &fault))?;
-    }
+    writable(args.json.as_deref())?;
     let kills = kills(cases)?;
     print(&kills.text());
     write(args.json.as_deref(), || Ok(format!("{:#}\n", kills.json())))?;

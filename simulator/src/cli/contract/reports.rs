@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use d1_contracts::{Paint, Report};
 
-use super::super::args::{ColorWhen, ReportFiles};
+use super::super::args::{ColorWhen, ReportFiles, Run};
 use super::super::exit::Failure;
-use super::super::say;
+use super::super::{say, targets};
 use crate::clock::{Clock, ClockMode, rfc3339};
 use crate::domain::Moment;
 
@@ -49,7 +48,8 @@ pub(super) struct Reports(Vec<(Format, PathBuf, File)>);
 
 impl Reports {
     /// Opens every file that was asked for, so that one that cannot be written is known before anything is run.
-    pub(super) fn open(files: &ReportFiles) -> Result<Self, Failure> {
+    pub(super) fn open(args: &Run) -> Result<Self, Failure> {
+        let files: &ReportFiles = &args.reports;
         let asked = [
             (Format::Json, &files.json),
             (Format::Junit, &files.junit),
@@ -57,16 +57,15 @@ impl Reports {
             (Format::Html, &files.html),
             (Format::Har, &files.har),
         ];
+        let named = asked.map(|(format, path)| (format.option(), path.as_deref()));
+        let inputs: Vec<&Path> =
+            args.known_failing.iter().chain(&args.exempt).map(PathBuf::as_path).collect();
+        targets::check(&named, &inputs)?;
+        targets::distinct(&named)?;
         let mut open: Vec<(Format, PathBuf, File)> = Vec::new();
         for (format, path) in asked {
             let Some(path) = path else { continue };
             let file = File::create(path).map_err(|fault| cannot_write(format, path, &fault))?;
-            let same = |known: &&(Format, PathBuf, File)| is_same(&known.2, &file);
-            if let Some((other, ..)) = open.iter().find(same) {
-                let (one, other) = (format.option(), other.option());
-                let path = path.display();
-                return Err(Failure::usage(format!("{other} and {one} name the same file: {path}")));
-            }
             open.push((format, path.clone(), file));
         }
         Ok(Self(open))
@@ -95,12 +94,4 @@ pub(super) fn paint(when: ColorWhen) -> Paint {
         ColorWhen::Auto => std::io::stdout().is_terminal() && !no_color(),
     };
     if colour { Paint::Colour } else { Paint::Plain }
-}
-
-/// Whether two open files are one, by whatever names they were opened.
-fn is_same(one: &File, other: &File) -> bool {
-    let identity =
-        |file: &File| file.metadata().map(|known| (known.dev(), known.ino(), known.is_file())).ok();
-    // A device, such as /dev/null, may be named more than once.
-    matches!((identity(one), identity(other)), (Some(one), Some(other)) if one == other && one.2)
 }

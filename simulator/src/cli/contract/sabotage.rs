@@ -1,6 +1,5 @@
 //! `d1sim contract sabotage`: whether the cases can fail a client at all.
 
-use std::fs::File;
 use std::path::Path;
 
 use d1_contracts::{Break, Case, Catalogue, Flaw, KillMatrix, Stage};
@@ -11,13 +10,11 @@ use super::super::exit::{Exit, Failure};
 use super::super::{print, say};
 use super::progress::unless_interrupted;
 use super::props::contract_props;
-use super::{harness, natural_d1, pretend_world, stage, write};
+use super::{harness, natural_d1, pretend_world, stage, writable, write};
 
 pub(super) fn run(catalogue: &Catalogue, args: &Sabotage) -> Result<(), Failure> {
     // It takes minutes: a file that cannot be written is found before.
-    if let Some(path) = &args.json {
-        File::create(path).map_err(|fault| Failure::file("write", path, &fault))?;
-    }
+    writable(args.json.as_deref())?;
     let world = pretend_world()?;
     let stage = stage(world.path(), &natural_d1(world.path())?, catalogue)?;
     let props = contract_props(world.path()).map_err(Failure::internal)?;

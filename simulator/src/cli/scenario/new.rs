@@ -7,6 +7,7 @@ use std::path::Path;
 use super::super::args::{NewScenario, Template};
 use super::super::exit::Failure;
 use super::super::say;
+use super::run::DEFAULT_FOLDER;
 use crate::scenario::is_name;
 
 const SCHEMA_FILE: &str = "scenario.schema.json";
@@ -36,9 +37,14 @@ pub(super) fn run(args: &NewScenario) -> Result<(), Failure> {
             "\n{SCHEMA_FILE} is not that of this version: `d1sim scenario schema > {SCHEMA_FILE}` renews it"
         )
     };
-    say(&format!(
-        "wrote {file}{beside}\nnext: d1sim scenario check {file}\n      d1sim scenario explain {file}\n      d1sim scenario run {file}"
-    ));
+    let mut next = ["check", "explain", "run"].map(|verb| format!("d1sim scenario {verb} {file}")).to_vec();
+    if args.template == Template::Outside && !Path::new(DEFAULT_FOLDER).exists() {
+        next.insert(
+            0,
+            "d1sim init   (./d1-sandbox: certificates and keys that your system needs too)".to_owned(),
+        );
+    }
+    say(&format!("wrote {file}{beside}\nnext: {}", next.join("\n      ")));
     Ok(())
 }
 

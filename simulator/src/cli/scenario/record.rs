@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::super::args::RecordScenario;
 use super::super::exit::{Exit, Failure};
-use super::super::{print, say};
+use super::super::{journal, print, say};
 use super::new::write_new;
 use super::run::admin::Admin;
 use super::run::miss::Broken;
@@ -71,8 +71,11 @@ pub(super) fn run(args: &RecordScenario) -> Result<(), Failure> {
         )));
     }
     let file = out.display();
-    let left =
-        if notes == 0 { String::new() } else { format!("\n{notes} comments in it tell what is not played") };
+    let left = match notes {
+        0 => String::new(),
+        1 => "\n1 comment in it tells what is not played".to_owned(),
+        more => format!("\n{more} comments in it tell what is not played"),
+    };
     say(&format!("wrote {file}{left}\nnext: d1sim scenario run {file}"));
     Ok(())
 }
@@ -86,6 +89,7 @@ fn of_file(file: &Path) -> Result<Journal, Failure> {
         return Err(Failure::usage(format!("{called}: expected at most {MAX_BYTES} bytes, found more")));
     }
     let lines = lines::read(&called, &bytes)?;
+    journal::warn_of_pages(file, &String::from_utf8_lossy(&bytes));
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Journal { lines, seed: None, of: name })
 }

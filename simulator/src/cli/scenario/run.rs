@@ -25,9 +25,11 @@ mod played;
 mod player;
 mod probes;
 mod receiver;
+mod remembered;
 mod report;
 mod shown;
 mod transcript;
+mod unplayed;
 mod wait;
 mod watched;
 
@@ -41,7 +43,7 @@ use super::super::args::RunScenarios;
 use super::super::exit::{Exit, Failure};
 use super::super::say;
 use super::nothing;
-use super::source::{Source, built_in, sources};
+use super::source::{Source, built_in, sources, unknown};
 use crate::chance::fresh_seed;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
 use crate::stop::Stop;
@@ -52,17 +54,28 @@ use in_order::in_order;
 use in_play::InPlay;
 use papers::Papermill;
 use played::{On, Played, Watched, play};
+use remembered::before_again;
 use report::Reports;
 use shown::Shown;
+use unplayed::{Unplayed, of_nothing};
 use watched::to_the_end;
 
 /// Where `d1sim serve` has its certificates and keys.
-const DEFAULT_FOLDER: &str = "d1-sandbox";
+pub(super) const DEFAULT_FOLDER: &str = "d1-sandbox";
 
 pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
-    let scenarios = scenarios(args)?;
-    let reports = Reports::open(&args.files, scenarios.len() > 1)?;
-    let on = on(args, &scenarios)?;
+    let (mut reports, mut others) = (Reports::open(args)?, Vec::new());
+    let begun = scenarios(args, &mut others).and_then(|scenarios| {
+        reports.open_each(&args.files, scenarios.len() > 1)?;
+        Ok((on(args, &scenarios)?, scenarios))
+    });
+    let (on, scenarios) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => {
+            reports.write(&[], &of_nothing(others, &failure))?;
+            return Err(failure);
+        }
+    };
     let cores = available_parallelism().map_or(1, usize::from);
     // Somebody's system is there once. Where all share a sandbox, they take turns there.
     let outside = scenarios.iter().any(|scenario| scenario.stage.any_outside());
@@ -103,16 +116,19 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
     drop(runtime);
     drop(on);
     let (all, failure) = shown.close();
-    let not_played: Vec<String> = scenarios
-        .iter()
-        .filter(|scenario| !all.iter().any(|played| played.name == scenario.name))
-        .map(|scenario| scenario.name.clone())
-        .collect();
-    reports.write(&all, &not_played)?;
+    let left = scenarios.iter().filter(|scenario| !all.iter().any(|played| played.name == scenario.name));
+    others.extend(left.map(|scenario| Unplayed::not_played(&scenario.name, "the run was broken off")));
+    others.extend(failure.as_ref().map(Unplayed::run));
+    reports.write(&all, &others)?;
     ended?;
     failure.map_or(Ok(()), Err)?;
     if let Some(played) = all.iter().find(|played| played.outcome() != "passed") {
         say(&format!("to see it again: {}", again(args, played)));
+        let scenario = scenarios.iter().find(|scenario| scenario.name == played.name);
+        scenario.and_then(|scenario| before_again(scenario)).into_iter().for_each(say);
+    } else if let Some(flaw) = args.flaw.as_ref().and_then(clap::ValueEnum::to_possible_value) {
+        let hint = "made no difference: nothing that was played depends on what it breaks";
+        say(&format!("hint: --flaw {} {hint}", flaw.get_name()));
     }
     judge(&all)
 }
@@ -136,8 +152,8 @@ fn on(args: &RunScenarios, scenarios: &[Arc<Scenario>]) -> Result<On, Failure> {
     Ok(On::Own(Arc::new(mill), with))
 }
 
-/// All of them, checked; nothing is played if one cannot be.
-fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
+/// All of them, checked; nothing is played if one cannot be. What is not to be played goes to the `others`.
+fn scenarios(args: &RunScenarios, others: &mut Vec<Unplayed>) -> Result<Vec<Arc<Scenario>>, Failure> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
     for source in chosen(&args.paths)? {
@@ -150,11 +166,20 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
             faults.push(format!("{file}:1:1: {first} has the name `{name}` already; give this one another"));
         }
         match put_aside(args, &mut scenario) {
-            Some(why) => say(&format!("aside: {}: {why}", scenario.name)),
+            Some(why) => {
+                say(&format!("aside: {}: {why}", scenario.name));
+                others.push(Unplayed::aside(&scenario.name, why));
+            }
             None => scenarios.push(Arc::new(scenario)),
         }
     }
-    nothing_wrong(&faults)?;
+    if !faults.is_empty() {
+        others.extend(Unplayed::files(&faults));
+        let good = scenarios.iter().filter(|good| !others.iter().any(|other| other.name == *good.file));
+        let good = good.map(|good| Unplayed::not_played(&good.name, "other files are faulty"));
+        others.extend(good.collect::<Vec<_>>());
+        return Err(Failure::usage(format!("nothing was played\n{}", faults.join("\n"))));
+    }
     if let Some(filter) = &args.filter {
         scenarios.retain(|scenario| scenario.name.contains(filter.as_str()));
         if scenarios.is_empty() {
@@ -163,6 +188,11 @@ fn scenarios(args: &RunScenarios) -> Result<Vec<Arc<Scenario>>, Failure> {
     }
     if scenarios.is_empty() {
         return Err(nothing("every scenario was put aside".to_owned()));
+    }
+    if args.probe.is_some() && !scenarios.iter().any(|scenario| scenario.stage.any_receiver_of_others()) {
+        let hint =
+            "no scenario here notifies a receiver of yours; name it with --receiver URL or on the stage";
+        return Err(Failure::usage(format!("--probe: {hint}")));
     }
     let unseen = scenarios.iter().flat_map(|scenario| probes::faults(scenario, args.probe.as_ref()));
     nothing_wrong(&unseen.collect::<Vec<_>>())?;
@@ -187,6 +217,7 @@ fn chosen(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         match built_in().into_iter().find(|known| known.file == name) {
             // A folder may be called as a scenario is.
             Some(known) if !path.exists() => all.push(known),
+            None if !path.exists() => return Err(unknown(path)),
             _ => all.extend(sources(std::slice::from_ref(path))?),
         }
     }
@@ -288,13 +319,16 @@ fn quoted(word: &str) -> String {
 fn judge(all: &[Played]) -> Result<(), Failure> {
     let fault = |exit, error: String| Err(Failure { exit, error: error.into() });
     let count = all.len();
+    let of = |some: usize| {
+        if count == 1 { "the scenario".to_owned() } else { format!("{some} of {count} scenarios") }
+    };
     let broken = all.iter().filter(|played| played.broken.is_some()).count();
     let failed = all.iter().filter(|played| !played.misses.is_empty()).count();
     if broken > 0 {
-        return fault(Exit::Harness, format!("{broken} of {count} scenarios broke off, see above"));
+        return fault(Exit::Harness, format!("{} broke off, see above", of(broken)));
     }
     if failed > 0 {
-        return fault(Exit::CaseFailed, format!("{failed} of {count} scenarios failed, see above"));
+        return fault(Exit::CaseFailed, format!("{} failed, see above", of(failed)));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::exit::Failure;
 use super::nothing;
-use crate::scenario::is_part;
+use crate::scenario::{is_part, nearest};
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -47,6 +47,34 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         all.extend(files.into_iter().map(from_disk));
     }
     Ok(all)
+}
+
+/// What is neither there nor in the library, with what comes near it.
+pub(super) fn unknown(path: &Path) -> Failure {
+    let name = path.display().to_string();
+    if name.contains(['.', '/']) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let beside = files_of(folder.unwrap_or(Path::new("."))).unwrap_or_default();
+        let beside = beside.iter().map(|file| file.strip_prefix("./").unwrap_or(file));
+        let hint = nearest(&name, beside);
+        return Failure::resource(format!("cannot read {name}: there is no such file{hint}"));
+    }
+    let file = ["yaml", "yml"]
+        .map(|ending| format!("{name}.{ending}"))
+        .into_iter()
+        .find(|file| Path::new(file).exists());
+    let hint = match file {
+        Some(file) => format!("; did you mean `{file}`?"),
+        None => near_in_library(&name),
+    };
+    Failure::usage(format!("{name}: neither a file nor a scenario of the library{hint}"))
+}
+
+/// `; did you mean ...?`, or where all names are.
+pub(super) fn near_in_library(name: &str) -> String {
+    let library: Vec<String> = built_in().into_iter().map(|known| known.file.replace(".yaml", "")).collect();
+    let near = nearest(name, library.iter().map(String::as_str));
+    if near.is_empty() { "; `d1sim scenario list` prints its names".to_owned() } else { near }
 }
 
 fn files_of(folder: &Path) -> std::io::Result<Vec<String>> {

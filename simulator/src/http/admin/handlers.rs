@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::whole::Whole;
 use super::wire::{NewEvent, NewForgery, Nothing};
 use super::{Admin, gateways};
 use crate::clock::rfc3339;
@@ -67,25 +68,30 @@ pub(super) async fn state(
     Ok(answer(StatusCode::OK, &state))
 }
 
-/// Entries after a number, of one gateway if one is named, be it known or not; waits for the first if there are none.
+/// Entries after a number, of one gateway if one is named, be it known or not: a page of them, which is waited for if there
+/// are none, or all at once.
 pub(super) async fn journal(
     State(admin): State<Arc<Admin>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let (mut after, mut wait, mut gateway) = (0, 0, None);
+    let (mut after, mut wait, mut gateway, mut all) = (0, 0, None, false);
     for pair in query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let number = value.parse::<u64>();
         match (name, number) {
             ("gateway", _) => gateway = Some(gateways::in_query(value)?),
+            ("all", _) if ["", "true"].contains(&value) => all = true,
             ("after", Ok(number)) => after = number,
             ("wait_ms", Ok(number)) if number <= LONGEST_WAIT => wait = number,
             ("after", _) => return Err(bad_parameter("after: expected a whole number")),
             ("wait_ms", _) => return Err(bad_parameter("wait_ms: expected a whole number up to 60000")),
-            _ => return Err(bad_parameter("query: expected only after, wait_ms and gateway")),
+            _ => return Err(bad_parameter("query: expected only after, all, wait_ms and gateway")),
         }
     }
     let journal = &admin.app.journal;
+    if all {
+        return Ok(ndjson(Body::new(Whole::new(journal, gateway, after))));
+    }
     let gateway = gateway.as_ref().map(GatewayId::as_str);
     let mut page = journal.page_of(gateway, after);
     if wait > 0 && page.text.is_empty() {
@@ -98,9 +104,13 @@ pub(super) async fn journal(
             () = stop.told() => {}
         }
     }
-    let mut response = Response::new(Body::from(page.text));
+    Ok(ndjson(Body::from(page.text)))
+}
+
+fn ndjson(body: Body) -> Response {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    Ok(response)
+    response
 }
 
 /// Reads on until there is something.

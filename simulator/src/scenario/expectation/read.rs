@@ -89,8 +89,8 @@ pub(in crate::scenario) fn expect(node: &Node, findings: &mut Findings) -> Optio
             let expected = match kind {
                 "calls" => expect_calls(item, findings).map(Expected::Calls),
                 "notifications" => expect_notifications(item, findings).map(Expected::Notifications),
-                "tokens" => tokens(item, "`tokens`", findings).map(Expected::Tokens),
-                "receiver" => tokens(item, "`receiver`", findings).map(Expected::Receiver),
+                "tokens" => tokens(item, "`tokens`", &[], findings).map(Expected::Tokens),
+                "receiver" => tokens(item, "`receiver`", &PROBED, findings).map(Expected::Receiver),
                 "inOrder" => in_order(item, findings).map(Expected::InOrder),
                 _ => never(item, findings).map(Expected::Never),
             };
@@ -195,7 +195,16 @@ fn expect_notifications(node: &Node, findings: &mut Findings) -> Option<ExpectNo
     Some(ExpectNotifications { notifications, number, attempts, deliveries, spacing, outcome, since })
 }
 
-fn tokens(node: &Node, what: &'static str, findings: &mut Findings) -> Option<Vec<TokenExpectation>> {
+/// What one may expect of each token; of a receiver also what D1 has no word for.
+const OF_TOKENS: [&str; 4] = ["cardLastDigits", "cardExpiryDate", "tokenLastDigits", "tokenExpiryDate"];
+const PROBED: [&str; 2] = ["dpanLastDigits", "events"];
+
+fn tokens(
+    node: &Node,
+    what: &'static str,
+    more: &[&'static str],
+    findings: &mut Findings,
+) -> Option<Vec<TokenExpectation>> {
     let mut all = Vec::new();
     let named = members::named(node, what, findings);
     if named.is_empty() && matches!(&node.value, Value::Members(members) if members.is_empty()) {
@@ -206,16 +215,22 @@ fn tokens(node: &Node, what: &'static str, findings: &mut Findings) -> Option<Ve
         if matches!(node.value, Value::Members(_)) {
             let Some(mut m) = Members::of(node, "a token", findings) else { continue };
             let state = m.take("state").and_then(|node| members::word(node, "state", &STATES, findings));
-            let members = ["cardLastDigits", "cardExpiryDate", "tokenLastDigits", "tokenExpiryDate"];
             let mut unchanged = Vec::new();
-            let members = members.into_iter().filter_map(|member| {
+            let members = OF_TOKENS.iter().chain(more).filter_map(|member| {
                 let node = m.take(member)?;
-                if matches!(&node.value, Value::Text(word) if word == UNCHANGED) {
-                    unchanged.push(member.to_owned());
+                if OF_TOKENS.contains(member) && matches!(&node.value, Value::Text(word) if word == UNCHANGED)
+                {
+                    unchanged.push((*member).to_owned());
                     return None;
                 }
-                let text = members::digits(node, member, 4, 4, findings)?;
-                Some((member.to_owned(), Scalar::Text(text)))
+                let value = match *member {
+                    "events" => {
+                        let events = members::whole(node, "`events`: how many", 0, MAX_COUNT, findings)?;
+                        Scalar::Whole(events.into())
+                    }
+                    _ => Scalar::Text(members::digits(node, member, 4, 4, findings)?),
+                };
+                Some(((*member).to_owned(), value))
             });
             let members = members.collect();
             m.done(findings);

@@ -112,6 +112,7 @@ fn documents() -> Vec<(Value, &'static str)> {
         with(json!({"expect": {"notifications": {"attempts": 2, "deliveries": 3, "outcome": "dropped", "spacing": ["1s"], "since": "lastExpect", "answered": 204}}})),
         with(json!({"expect": {"tokens": {"sub": {"state": "ACTIVE", "cardLastDigits": "0014", "cardExpiryDate": "1239",
             "tokenLastDigits": "0014", "tokenExpiryDate": "1239"}}}})),
+        with(json!({"expect": {"receiver": {"sub": {"state": "ACTIVE", "dpanLastDigits": "0014", "events": 2}}}})),
         with(json!({"call": {"createMerchant": {"gateway": "shop", "name": "X", "as": "x"}, "ambiguous": false, "answer": {"merchantName": "X"}}})),
         with(json!({"issuer": {"event": "card.replace", "card": "visa", "expiry": "1242", "pan": "9999990000000014"}})),
         with(json!({"issuer": {"event": "token.suspend", "token": "sub", "gives": "forbidden"}})),

@@ -31,7 +31,8 @@ impl Piece {
                 format!("  # journal {first}: {}\n", comment(why))
             }
             Self::Note { first, last, count, why } => {
-                format!("  # journal {first} to {last}, {count} entries: {}\n", comment(why))
+                let entries = if *count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
+                format!("  # journal {first} to {last}, {entries}: {}\n", comment(why))
             }
         }
     }

@@ -100,7 +100,8 @@ fn top(head: &Head<'_>, gateway: &str, stage: &Yaml) -> String {
         line(&format!("What was before the reset (journal {reset}) is not played."));
     }
     for (other, count) in head.others.iter().take(MAX_OTHERS) {
-        line(&format!("{count} entries of {other} are not played; `--gateway` records another gateway."));
+        let entries = if *count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
+        line(&format!("Not played: {entries} of {other}; `--gateway` records another gateway."));
     }
     let name = head.name;
     // Writing to a String cannot fail.

@@ -99,9 +99,8 @@ impl Admin {
         if let Some(body) = body {
             request = request.body(body.to_string());
         }
-        let failed = |fault: reqwest::Error| {
-            Broken(format!("the admin port at {} does not answer: {}", self.url, fault.without_url()))
-        };
+        let at = self.url.as_str().trim_end_matches('/');
+        let failed = |fault: reqwest::Error| Broken(admin_port::no_answer(at, &fault));
         let mut answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
         let mut body = Vec::new();

@@ -28,7 +28,7 @@ impl Ground {
         alone: bool,
     ) -> Result<Self, Failure> {
         let mut admin = to.admin()?;
-        let info = admin.get("info").await.map_err(harness)?;
+        let info = admin.get("info").await.map_err(|Broken(why)| Failure::resource(why))?;
         if info["clock"] != "manual" {
             let hint = "its clock is real, and a scenario waits on a manual one for what is due: start it with --clock manual";
             return Err(to.refused(hint));

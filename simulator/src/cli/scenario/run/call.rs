@@ -36,6 +36,7 @@ impl Player<'_> {
         let result = self.send_as_broken(&ready, &correlation).await?;
         if let Ok(done) = &result {
             self.keep(&ready, &call.request, done);
+            self.must_be_news(&call.request).await?;
         }
         self.settle().await?;
         self.leave_doomed(behind)?;
@@ -80,6 +81,7 @@ impl Player<'_> {
             let result = self.send(&ready, &format!("stage-{}", number + 1)).await?;
             if let Ok(done) = &result {
                 self.keep(&ready, &request, done);
+                self.must_be_news(&request).await?;
             }
             self.settle().await?;
             self.leave_doomed(behind)?;

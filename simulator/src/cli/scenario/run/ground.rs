@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::super::super::exit::Failure;
 use super::super::super::folder::{read_config, read_text};
-use super::super::super::serve;
+use super::super::super::{chain, serve};
 use super::admin::Admin;
 use super::attached::Stay;
 use super::flaw::Flaw;
@@ -205,16 +205,23 @@ fn receiver_at(
     place: &Place,
 ) -> Result<ReceiverConfig, Failure> {
     let scenario = &place.file;
+    let beside_it = |what: &str, file: &str| {
+        let placed = |failure: Failure| {
+            let error = format!("{place}: {}", chain(failure.error.as_ref())).into();
+            Failure { error, ..failure }
+        };
+        read_text(what, &beside(scenario, file)).map_err(placed)
+    };
     let (known_authority, known_oauth) = known.map(|known| (known.authority, known.oauth)).unzip();
     let authority = match &at.authority {
-        Some(file) => Some(read_text("authority", &beside(scenario, file))?.to_string()),
+        Some(file) => Some(beside_it("authority", file)?.to_string()),
         None => known_authority,
     };
     let authority = authority.ok_or_else(|| {
         Failure::usage(format!("{place}: expected an `authority` for the receiver, or one in sandbox.yaml"))
     })?;
     let oauth = at.oauth.as_ref().map(|oauth| {
-        let secret = read_text("clientSecretFile", &beside(scenario, &oauth.client_secret_file))?;
+        let secret = beside_it("clientSecretFile", &oauth.client_secret_file)?;
         Ok(OauthSettings {
             token_url: url(&oauth.token_url)?,
             client_id: oauth.client_id.clone(),

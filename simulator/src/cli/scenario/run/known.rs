@@ -1,15 +1,13 @@
 //! Of steps `expect`: what D1 and the receiver know of tokens, against what they must.
 
-use d1_client::TokenState;
 use d1_client::receiver::TokenKey;
-use d1_contracts::{Observer as _, TokenRef};
+use d1_contracts::{Observer as _, Probed, TokenRef};
 use serde_json::{Value, json};
 
 use super::expect::newest;
 use super::happened::Entry;
 use super::judged::{is, shown};
 use super::miss::{Broken, Miss};
-use super::our_client::dpan_end;
 use super::player::Player;
 use crate::scenario::{Named, Scalar, Step, TokenExpectation};
 
@@ -49,32 +47,24 @@ impl Player<'_> {
             let found = if let Some(receiver) = &gateway.receiver {
                 let (gateway_id, merchant_id, token_id) =
                     (gateway.id.clone(), token.merchant, token.id.clone());
-                receiver.record(&TokenKey { gateway_id, merchant_id, token_id }).await.map(|record| {
-                    json!({
-                        "state": record.state.as_ref().map(TokenState::as_str),
-                        "cardLastDigits": record.card_last_digits,
-                        "cardExpiryDate": record.card_expiry_date,
-                        "tokenLastDigits": record.token_last_digits,
-                        "tokenExpiryDate": record.token_expiry_date,
-                        "dpanLastDigits": record.network_token.as_ref().map(dpan_end),
-                    })
-                })
+                receiver.probed(&TokenKey { gateway_id, merchant_id, token_id }).await
             } else if let Some(probe) = &gateway.probe {
                 let asked = TokenRef {
                     gateway_id: gateway.id.as_str().to_owned(),
                     merchant_id: token.merchant.as_str().to_owned(),
                     token_id: token.id.as_str().to_owned(),
                 };
-                let looked =
-                    probe.look(&asked).await.map_err(|fault| Broken(format!("the probe: {fault}")))?;
-                looked.map(|probed| json!(probed.token))
+                probe
+                    .look(&asked)
+                    .await
+                    .map_err(|fault| Broken(format!("{}: the probe: {fault}", step.place)))?
             } else {
                 let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
                 return Err(Broken(format!("{}: {why}", step.place)));
             };
             let look =
                 "the notifications of this token: what the receiver answered, and in which order they came";
-            match found {
+            match found.map(told) {
                 Some(found) if wanted.as_d1 => {
                     let wanted = self.as_d1_has_it(wanted, token.id.as_str(), &of_d1, &found);
                     self.compare(step, &wanted, "the receiver", &found, look);
@@ -109,7 +99,12 @@ impl Player<'_> {
                 let name = &wanted.token.name;
                 let expected = format!("{whose} to have {member} {} for `{name}`", expected.told());
                 let lines = self.about_token(name);
-                let miss = Miss::of(step, expected, shown(value)).at(&wanted.token.place);
+                // Only a probe leaves out what it does not know.
+                let found = match found.get(member) {
+                    None => format!("your probe did not tell {member}"),
+                    Some(value) => shown(value),
+                };
+                let miss = Miss::of(step, expected, found).at(&wanted.token.place);
                 self.misses.push(miss.nearest(newest(lines)).look(look));
             }
         }
@@ -123,4 +118,13 @@ impl Player<'_> {
         };
         self.entries.iter().filter(of_it).map(|entry| self.entry_told(entry)).collect()
     }
+}
+
+/// What a receiver knows, as members.
+fn told(probed: Probed) -> Value {
+    let mut all = json!(probed.token);
+    if let Some(events) = probed.events {
+        all["events"] = json!(events);
+    }
+    all
 }

@@ -94,7 +94,7 @@ fn network_token_members(token: &NetworkToken) -> BTreeMap<&'static str, Value> 
 }
 
 /// The last four digits of a DPAN, never more.
-pub(super) fn dpan_end(token: &NetworkToken) -> &str {
+fn dpan_end(token: &NetworkToken) -> &str {
     let dpan = token.dpan.expose();
     dpan.get(dpan.len().saturating_sub(4)..).unwrap_or_default()
 }

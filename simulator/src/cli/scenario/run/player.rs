@@ -160,7 +160,10 @@ impl<'s> Player<'s> {
             Action::Advance(advance) => self.advance(step, *advance).await?,
             Action::Wait(wait) => self.wait(step, wait).await?,
             Action::Expect(all) => self.expect(step, all).await?,
-            Action::Note(_) => return Ok(()),
+            Action::Note(_) => {
+                self.tell_outside(step);
+                return Ok(());
+            }
         }
         if !matches!(step.action, Action::Call(_)) {
             self.settle().await?;

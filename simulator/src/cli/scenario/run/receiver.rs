@@ -7,17 +7,16 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse as _;
-use d1_client::receiver::{
-    BoxFuture, Freshness, HandlerError, ListenerLimits, MemoryStore, Notification, NotificationHandler,
-    Receiver, TokenKey, TokenRecord, TokenStore, serve,
-};
+use d1_client::receiver::{ListenerLimits, MemoryStore, Receiver, TokenKey, TokenRecord, TokenStore, serve};
 use d1_client::{Clock, GatewayId, OwnKey, TlsIdentity, TrustedRoots};
+use d1_contracts::Probed;
 use http::StatusCode;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::super::super::contract::{HandedOn, told_of_token};
 use super::super::super::exit::Failure;
 use super::flaw::{self, Flaw, FlawedStore};
 use super::papers::Files;
@@ -29,19 +28,11 @@ pub(super) const FREE: (&str, u16) = ("127.0.0.1", 0);
 /// A receiver of the client package behind a door that can be shut. Dropping it ends it.
 pub(super) struct OwnReceiver {
     store: Arc<MemoryStore>,
+    handed_on: Arc<HandedOn>,
     open: watch::Sender<bool>,
     /// The status that it answers instead of its own; 0 for none.
     instead: Arc<AtomicU16>,
     _serving: JoinSet<()>,
-}
-
-/// What is handed on is in the store.
-struct Kept;
-
-impl NotificationHandler for Kept {
-    fn handle<'a>(&'a self, _: &'a Notification, _: Freshness) -> BoxFuture<'a, Result<(), HandlerError>> {
-        Box::pin(async { Ok(()) })
-    }
 }
 
 impl OwnReceiver {
@@ -57,7 +48,8 @@ impl OwnReceiver {
         let gateway = GatewayId::new(gateway).map_err(Failure::usage)?;
         let (store, instead) = (Arc::new(MemoryStore::new()), Arc::new(AtomicU16::new(0)));
         let (answers, dated) = (Arc::clone(&instead), clock.clone());
-        let router = Receiver::new(gateway, own_key, Arc::new(Kept))
+        let handed_on = Arc::new(HandedOn::default());
+        let router = Receiver::new(gateway, own_key, Arc::<HandedOn>::clone(&handed_on))
             .store(Arc::new(FlawedStore::new(Arc::clone(&store), flaw)))
             .clock(clock)
             .router()
@@ -103,7 +95,7 @@ impl OwnReceiver {
                 }
             }
         });
-        Ok(Self { store, open, instead, _serving: serving })
+        Ok(Self { store, handed_on, open, instead, _serving: serving })
     }
 
     pub(super) fn set(&self, mode: ReceiverMode) {
@@ -124,6 +116,13 @@ impl OwnReceiver {
     /// Whether its door is open.
     pub(super) fn is_up(&self) -> bool {
         *self.open.borrow()
+    }
+
+    /// The same as a probe tells it.
+    pub(super) async fn probed(&self, key: &TokenKey) -> Option<Probed> {
+        let record = self.record(key).await?;
+        let events = Some(self.handed_on.count(key.token_id.as_str()));
+        Some(Probed { token: told_of_token(&record), events })
     }
 }
 

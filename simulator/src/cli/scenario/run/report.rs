@@ -8,10 +8,11 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::super::super::args::ScenarioFiles;
+use super::super::super::args::{RunScenarios, ScenarioFiles};
 use super::super::super::exit::Failure;
-use super::super::super::say;
+use super::super::super::{say, targets};
 use super::played::Played;
+use super::unplayed::Unplayed;
 
 /// The files that were asked for, open already.
 pub(super) struct Reports {
@@ -28,10 +29,35 @@ enum Target {
 }
 
 impl Reports {
-    /// Opens what was asked for, so that what cannot be written is known before anything is played.
-    pub(super) fn open(files: &ScenarioFiles, several: bool) -> Result<Self, Failure> {
+    /// Opens the reports of the whole run, so that what cannot be written is known before anything is played, and what is
+    /// there of an earlier run is gone whatever comes of this one.
+    pub(super) fn open(args: &RunScenarios) -> Result<Self, Failure> {
+        let ScenarioFiles { junit, json, transcript, html } = &args.files;
+        let [junit_at, json_at, transcript_at, html_at] = [
+            ("--junit", junit.as_deref()),
+            ("--json", json.as_deref()),
+            ("--transcript", transcript.as_deref()),
+            ("--html", html.as_deref()),
+        ];
+        let inputs = args.paths.iter().chain(&args.admin_token_file);
+        let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+        targets::check(&[junit_at, json_at, transcript_at, html_at], &inputs)?;
+        for each in [transcript_at, html_at] {
+            targets::distinct(&[junit_at, json_at, each])?;
+        }
         let one =
             |path: &Option<PathBuf>| path.as_ref().map(|path| Ok((path.clone(), create(path)?))).transpose();
+        Ok(Self { junit: one(junit)?, json: one(json)?, transcript: None, html: None })
+    }
+
+    /// Opens those of each scenario: files, or folders for several.
+    pub(super) fn open_each(&mut self, files: &ScenarioFiles, several: bool) -> Result<(), Failure> {
+        if !several {
+            targets::distinct(&[
+                ("--transcript", files.transcript.as_deref()),
+                ("--html", files.html.as_deref()),
+            ])?;
+        }
         let target = |path: &Option<PathBuf>| -> Result<Option<Target>, Failure> {
             let Some(path) = path else { return Ok(None) };
             if several || path.is_dir() {
@@ -40,22 +66,18 @@ impl Reports {
             }
             Ok(Some(Target::File(path.clone(), create(path)?)))
         };
-        Ok(Self {
-            junit: one(&files.junit)?,
-            json: one(&files.json)?,
-            transcript: target(&files.transcript)?,
-            html: target(&files.html)?,
-        })
+        (self.transcript, self.html) = (target(&files.transcript)?, target(&files.html)?);
+        Ok(())
     }
 
-    /// `not_played` are the names of those that the run did not come to.
-    pub(super) fn write(self, all: &[Played], not_played: &[String]) -> Result<(), Failure> {
+    /// Of what was played, and of what was not.
+    pub(super) fn write(self, all: &[Played], unplayed: &[Unplayed]) -> Result<(), Failure> {
         if let Some((path, file)) = self.junit {
-            let text = junit::junit(all, not_played).map_err(Failure::internal)?;
+            let text = junit::junit(all, unplayed).map_err(Failure::internal)?;
             write(&path, file, &text)?;
         }
         if let Some((path, file)) = self.json {
-            write(&path, file, &json::json(all, not_played))?;
+            write(&path, file, &json::json(all, unplayed))?;
         }
         write_each(self.transcript, "txt", all, Played::transcript)?;
         write_each(self.html, "html", all, html::html)

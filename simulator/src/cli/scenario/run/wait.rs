@@ -6,12 +6,14 @@ use d1_client::{MerchantId, TokenId};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::super::super::say;
 use super::happened::{Entry, notifications};
 use super::miss::{Broken, Miss};
 use super::names::{MerchantOf, TokenOf};
 use super::player::Player;
 use crate::scenario::{
-    CallWait, Caller, Named, NotificationWait, Step, Wait, counted, shown, told_calls, told_notifications,
+    CallWait, Caller, Named, NotificationWait, Step, Wait, counted, shown, told, told_calls,
+    told_notifications,
 };
 
 /// How long one question may take; then it is asked anew.
@@ -19,6 +21,7 @@ const ASK: Duration = Duration::from_secs(10);
 
 impl Player<'_> {
     pub(super) async fn wait(&mut self, step: &Step, wait: &Wait) -> Result<(), Broken> {
+        self.tell_outside(step);
         match wait {
             Wait::Quiet => {
                 let answer = self.ground.admin.advance(("until", "quiet".into()), self.silence).await?;
@@ -99,6 +102,15 @@ impl Player<'_> {
         match timeout(within, search).await {
             Ok(found) => found.map(Some),
             Err(_) => Ok(None),
+        }
+    }
+
+    /// Whoever has to do something at this step is told when it comes.
+    pub(super) fn tell_outside(&self, step: &Step) {
+        if self.scenario.stage.caller == Caller::Outside {
+            let told = told(step);
+            let told = told.strip_prefix("Wait ").map_or(told.clone(), |rest| format!("waits {rest}"));
+            say(&format!("{}: step {}: {told}", self.scenario.name, step.path));
         }
     }
 

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::miss::Miss;
 use super::super::played::Played;
+use super::super::unplayed::Unplayed;
 
-pub(super) fn json(all: &[Played], not_played: &[String]) -> String {
+pub(super) fn json(all: &[Played], unplayed: &[Unplayed]) -> String {
     let mut text = String::new();
     let mut line = |value: Value| text.push_str(&format!("{value}\n"));
     for played in all {
@@ -23,8 +24,9 @@ pub(super) fn json(all: &[Played], not_played: &[String]) -> String {
             "misses": played.misses.iter().map(miss).collect::<Vec<_>>(),
         }));
     }
-    for name in not_played {
-        line(json!({"kind": "result", "scenario": name, "outcome": "notPlayed", "misses": []}));
+    for Unplayed { name, outcome, why } in unplayed {
+        let outcome = outcome.as_str();
+        line(json!({"kind": "result", "scenario": name, "outcome": outcome, "reason": why, "misses": []}));
     }
     text
 }

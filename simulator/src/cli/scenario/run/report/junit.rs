@@ -4,16 +4,23 @@ use quick_junit::{NonSuccessKind, Property, Report, SerializeError, TestCase, Te
 
 use super::super::miss::Miss;
 use super::super::played::Played;
+use super::super::unplayed::{Outcome, Unplayed};
 
-pub(super) fn junit(all: &[Played], not_played: &[String]) -> Result<String, SerializeError> {
+pub(super) fn junit(all: &[Played], unplayed: &[Unplayed]) -> Result<String, SerializeError> {
     let mut suite = TestSuite::new("d1-scenarios");
     suite.add_test_cases(all.iter().map(test_case));
-    for name in not_played {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message("not played: the run was broken off");
-        let mut skipped = TestCase::new(name.clone(), status);
-        skipped.set_classname("scenario");
-        suite.add_test_case(skipped);
+    for Unplayed { name, outcome, why } in unplayed {
+        let mut status = match outcome {
+            Outcome::Faulty => TestCaseStatus::non_success(NonSuccessKind::Error),
+            Outcome::Aside | Outcome::NotPlayed => TestCaseStatus::skipped(),
+        };
+        status.set_message(why.lines().next().unwrap_or_default());
+        if *outcome == Outcome::Faulty {
+            status.set_description(why.clone());
+        }
+        let mut case = TestCase::new(name.clone(), status);
+        case.set_classname("scenario");
+        suite.add_test_case(case);
     }
     let mut report = Report::new("d1sim scenario run");
     report.add_test_suite(suite);
