@@ -312,6 +312,12 @@ mod tests {
         }
         refused(&admin, Method::GET, "/journal?gateway=x", "", (400, "INVALID_FIELD", "gateway: expected"))
             .await;
+        for (query, fault) in
+            [("gateway=x", "gateway: expected"), ("wait_ms=x", "wait_ms: "), ("n=1", "query: ")]
+        {
+            let path = format!("/clock?{query}");
+            refused(&admin, Method::GET, &path, "", (400, "INVALID_FIELD", fault)).await;
+        }
     }
 
     #[tokio::test]
