@@ -63,7 +63,7 @@ pub(crate) enum Halt {
     #[error("the time of the sandbox ends with the year 2099; it is {} now", rfc3339(*.now))]
     End { now: Moment },
     #[error(
-        "not quiet at {}: {deliveries} deliveries, {exchanges} exchanges are open; answer or end them, then \
+        "not quiet at {}: open deliveries: {deliveries}, open exchanges: {exchanges}; answer or end them, then \
          advance again", rfc3339(*.now)
     )]
     NotQuiet { now: Moment, deliveries: usize, exchanges: usize },

@@ -22,6 +22,8 @@ impl Player<'_> {
     pub(super) async fn expect(&mut self, step: &Step, all: &[Expectation]) -> Result<(), Broken> {
         let first = self.misses.len();
         for one in all {
+            // A long journal is looked through at one go: signals and the step's limit get their turn between.
+            tokio::task::yield_now().await;
             let before = self.misses.len();
             match &one.expected {
                 Expected::Calls(wanted) => self.expect_calls(step, wanted),
