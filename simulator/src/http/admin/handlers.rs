@@ -177,6 +177,10 @@ fn refused_event(refusal: Refusal, (member, event): (&'static str, &'static str)
         }
         Refusal::DateNotLater => bad("exp: expected a date after the present one"),
         Refusal::SamePan => bad("pan: expected another number than the card has"),
+        Refusal::NoReceiver => {
+            let error = "gateway: it has no receiver that could be told; give it one";
+            Problem::new(StatusCode::CONFLICT, "NO_RECEIVER", error)
+        }
         Refusal::Full { what, limit } => Problem::unavailable(format!(
             "at most {limit} {what} may wait; start the receiver or POST /reset"
         )),
