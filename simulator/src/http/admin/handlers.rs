@@ -149,6 +149,7 @@ pub(super) async fn reset(
         None => {
             app.tokens.reset();
             app.seen.reset();
+            app.clock.let_go_of(None);
             app.world.reset(app.clock.now().at);
         }
     }
