@@ -8,7 +8,7 @@ mod kinds;
 mod traffic;
 
 pub use kinds::{AuthClock, ClockMode, UnknownClock};
-pub(crate) use traffic::{Aside, Open, Waiter};
+pub(crate) use traffic::{Aside, LetGo, Open, Waiter, WayOut};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::{GatewayId, Moment, Month, Now};
-use traffic::Traffic;
+use traffic::{Traffic, Waiting};
 
 /// The end of the sandbox's time, 2100-01-01T00:00:00Z: `MMYY` names no later month.
 pub(crate) const LATEST: Moment = Moment::from_ms(4_102_444_800_000);
@@ -89,10 +89,16 @@ impl Clock {
     /// For an exchange or a delivery, which is no longer in the way of the clock while it waits here:
     /// returns once the clock shows `until` or later. `who` is what is told of it.
     pub(crate) async fn sleep_until(&self, until: Moment, who: Waiter) {
-        match &self.manual {
-            Some(manual) => manual.traffic.wait(until, who, || self.now().at).await,
-            None => self.reaches(until).await,
-        }
+        self.wait(until, who).over().await;
+    }
+
+    /// The same for who may be let go sooner.
+    pub(crate) fn wait(&self, until: Moment, who: Waiter) -> Wait<'_> {
+        let waiting = self.manual.as_ref().and_then(|manual| {
+            let shows = || self.now().at;
+            manual.traffic.wait(until, who, shows)
+        });
+        Wait { clock: self, until, waiting }
     }
 
     /// For a task in the background: returns once the clock shows `until` or later.
@@ -177,11 +183,37 @@ impl Clock {
         self.manual.as_ref()?.traffic.let_go(self.now().at)
     }
 
-    /// Lets the exchanges of a gateway go on that wait, whatever the clock shows.
-    pub(crate) fn let_go_of(&self, gateway: &GatewayId) {
+    /// Lets the exchanges of a gateway go on that wait, or all of them, whatever the clock shows.
+    pub(crate) fn let_go_of(&self, gateway: Option<&GatewayId>) {
         if let Some(manual) = &self.manual {
             manual.traffic.let_go_of(gateway);
         }
+    }
+}
+
+/// Somebody who waits for the clock.
+#[derive(Debug)]
+pub(crate) struct Wait<'a> {
+    clock: &'a Clock,
+    until: Moment,
+    waiting: Option<Waiting>,
+}
+
+impl Wait<'_> {
+    /// Returns once the clock is there, or he is let go before.
+    pub(crate) async fn over(self) -> LetGo {
+        match self.waiting {
+            Some(waiting) => waiting.over().await,
+            None => {
+                self.clock.reaches(self.until).await;
+                LetGo::Reached
+            }
+        }
+    }
+
+    /// How to let him go before, so that a clock which is moved next waits for him; on the real clock nobody does.
+    pub(crate) fn way_out(&self) -> Option<WayOut> {
+        self.waiting.as_ref().map(Waiting::way_out)
     }
 }
 
@@ -315,7 +347,7 @@ mod tests {
             clock.next_wait_of(&whose).map(Moment::as_ms)
         };
         assert_eq!((next(&[]), next(&[&one, &other]), next(&[&other])), (Some(5), Some(5), Some(7)));
-        clock.let_go_of(&one);
+        clock.let_go_of(Some(&one));
         first.await.expect("let go");
         assert_eq!((next(&[&one]), next(&[]), second.is_finished()), (None, Some(7), false));
     }

@@ -29,7 +29,7 @@ use crate::clock::rfc3339;
 use crate::domain::{Moment, Pan};
 use crate::journal::{self, Fact, Journal};
 use ends::Stalled;
-use fault::Effect;
+use fault::{Effect, Fault};
 use read::wrong;
 use standing::Standing;
 
@@ -101,6 +101,8 @@ pub(crate) struct Struck<A> {
     pub(crate) name: Arc<str>,
     pub(crate) number: u64,
     pub(crate) act: A,
+    /// As long as it lasts, the fault is not forgotten.
+    pub(super) _underway: Arc<()>,
 }
 
 /// A fault that is lifted, and in which order what it holds is to go.
@@ -153,19 +155,17 @@ impl Faults {
             return Err(wrong("name", "one that no fault has; DELETE the other first"));
         }
         if state.standing.len() >= MOST {
-            // What strikes nothing any more makes room, the oldest first; not what still holds something.
-            let done = |one: &Standing| one.is_over(now) && Lifted::of(one).holds.is_none();
+            // What strikes nothing any more makes room, the oldest first; not what still holds something, or by which
+            // somebody hangs.
+            let done =
+                |one: &Standing| one.is_over(now) && Lifted::of(one).holds.is_none() && !one.is_underway();
             let over = state.standing.iter().position(done);
             let full = || wrong("body", format!("at most {MOST} faults at once; DELETE one first"));
             let gone = state.standing.remove(over.ok_or_else(full)?);
             self.gone(&mut state, &gone, now);
         }
         state.made = number;
-        let fact = journal::Fault {
-            asked: Some(&fault.shown),
-            ..journal::Fault::new(&name, "set", fault.effect.name())
-        };
-        self.note(now, None, fact);
+        self.note_whole(now, &fault, "set");
         state.standing.push(Standing::new(number, fault, now));
         self.rearm(&state);
         Ok(name)
@@ -237,13 +237,24 @@ impl Faults {
 
     fn gone(&self, state: &mut State, gone: &Standing, now: Moment) {
         self.rearm(state);
-        self.note(now, None, journal::Fault::new(&gone.fault.name, "lifted", gone.fault.effect.name()));
-        state.let_go(gone.number);
+        self.note_whole(now, &gone.fault, "lifted");
+        state.let_go_by(gone.number);
     }
 
     fn note(&self, now: Moment, correlation: Option<&str>, fault: journal::Fault<'_>) -> u64 {
         let gateway = fault.gateway;
         self.journal.record(now, gateway, correlation, &Fact::Fault(fault))
+    }
+
+    /// Of a fault itself, not of a strike.
+    fn note_whole(&self, now: Moment, fault: &Fault, what: &'static str) -> u64 {
+        let (gateway, gateways) = match &*fault.gateways {
+            [one] => (Some(one.as_str()), &[][..]),
+            several => (None, several),
+        };
+        let asked = (what == "set").then_some(&fault.shown);
+        let new = journal::Fault::new(&fault.name, what, fault.effect.name());
+        self.note(now, None, journal::Fault { gateway, gateways, asked, ..new })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

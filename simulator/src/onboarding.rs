@@ -31,8 +31,10 @@ use folder::{GatewayFolder, SandboxFolder, with_cause};
 
 /// At most so many gateways that were made at run time are there at once.
 const MOST: usize = 256;
-/// So many are made at once; the others wait. An RSA key keeps a core busy for seconds.
-const AT_ONCE: usize = 4;
+/// So many RSA keys are made at once, each of which keeps a core busy for seconds.
+const RSA_AT_ONCE: usize = 4;
+/// So many more orders of one wait for that.
+const RSA_WAITING: usize = 16;
 
 /// What a gateway that comes is connected with.
 pub(crate) struct Surroundings {
@@ -68,7 +70,9 @@ pub(crate) struct Onboarding {
     outbound: Zeroizing<String>,
     schedule: Schedule,
     desk: Arc<Mutex<Desk>>,
-    making: Semaphore,
+    /// RSA keys that are made, and those with the orders that wait for one.
+    rsa: Semaphore,
+    rsa_orders: Semaphore,
 }
 
 /// Why a gateway is not made or not taken out.
@@ -85,6 +89,8 @@ pub(crate) enum Refused {
     NoName,
     #[error("at most {MOST} gateways may be made at run time; delete one with DELETE /gateways/ID")]
     Full,
+    #[error("at most {} orders of an RSA key at once; ask again once one is through, or for an ec key", RSA_AT_ONCE + RSA_WAITING)]
+    Busy,
     #[error("the sandbox stops")]
     Stops,
     #[error("gateway: no such gateway")]
@@ -125,29 +131,72 @@ impl Onboarding {
             outbound: config.outbound.clone(),
             schedule: config.schedule,
             desk: Arc::new(Mutex::new(Desk::new(configured))),
-            making: Semaphore::new(AT_ONCE),
+            rsa: Semaphore::new(RSA_AT_ONCE),
+            rsa_orders: Semaphore::new(RSA_AT_ONCE + RSA_WAITING),
         })
     }
 
     /// Makes a gateway. When this returns it may call, and it is notified.
-    pub(crate) async fn add(&self, order: Order) -> Result<Listed, Refused> {
-        let authority = self.folder.authority().map_err(|fault| Refused::NoAuthority(fault.to_string()))?;
-        let authority = Arc::new(authority);
-        let to = order.receiver.map(|receiver| self.receiver(receiver)).transpose()?;
+    pub(crate) async fn add(self: &Arc<Self>, order: Order) -> Result<Listed, Refused> {
+        let Order { id: given, key, receiver, cards_of } = order;
+        let (authority, to) = self
+            .aside(move |this| {
+                let authority = this.folder.authority();
+                let authority = authority.map_err(|fault| Refused::NoAuthority(fault.to_string()))?;
+                let to = receiver.map(|receiver| this.receiver(receiver)).transpose()?;
+                Ok((Arc::new(authority), to))
+            })
+            .await?;
+        let rsa = key == KeyKind::Rsa;
+        let _order = rsa.then(|| self.rsa_orders.try_acquire().map_err(|_| Refused::Busy)).transpose()?;
         // Never closed.
-        let _place = self.making.acquire().await;
+        let _place = if rsa { Some(self.rsa.acquire().await) } else { None };
         loop {
-            let given = order.id.clone();
-            let named = given.is_some();
-            let reserved = desk::reserve(&self.desk, given, |id| self.folder.has(id))?;
-            match self.write(reserved.id(), order.key, Arc::clone(&authority)).await {
-                Ok(folder) => return self.register(&reserved, folder, to, order.cards_of.as_ref()),
+            let reserved = self.reserve(given.clone()).await?;
+            match self.write(reserved.id(), key, Arc::clone(&authority)).await {
+                Ok(folder) => {
+                    return self
+                        .aside(move |this| this.register(reserved, folder, to, cards_of.as_ref()))
+                        .await;
+                }
                 // Another process of the same folder was faster; the next number may be free.
-                Err(Refused::Folder(InitError::Exists { .. } | InitError::Busy { .. })) if !named => {}
+                Err(Refused::Folder(InitError::Exists { .. } | InitError::Busy { .. }))
+                    if given.is_none() =>
+                {
+                    reserved.skip();
+                }
                 Err(Refused::Folder(InitError::Exists { path })) => return Err(Refused::Left(path)),
                 Err(refused) => return Err(refused),
             }
         }
+    }
+
+    /// Files are not waited for where requests are answered.
+    async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let this = Arc::clone(self);
+        // An error means that the runtime ends, or a fault of ours.
+        tokio::task::spawn_blocking(move || work(&this)).await.map_err(|_| Refused::BrokenOff)?
+    }
+
+    /// An identifier: the one that is given, or the next that is free.
+    async fn reserve(self: &Arc<Self>, given: Option<GatewayId>) -> Result<desk::Reserved, Refused> {
+        if let Some(given) = given {
+            return desk::reserve(&self.desk, given);
+        }
+        self.aside(|this| {
+            loop {
+                let reserved = desk::reserve_next(&this.desk)?;
+                // Looked for without the desk, where others come and go.
+                if !this.folder.has(reserved.id()) {
+                    return Ok(reserved);
+                }
+                reserved.skip();
+            }
+        })
+        .await
     }
 
     /// What a receiver is to be, checked.
@@ -161,7 +210,7 @@ impl Onboarding {
     }
 
     async fn write(
-        &self,
+        self: &Arc<Self>,
         id: &GatewayId,
         key: KeyKind,
         authority: Arc<Authority>,
@@ -173,23 +222,23 @@ impl Onboarding {
             key,
             now: folder::now(),
         };
-        let dir = self.folder.root().map_err(Refused::Folder)?;
-        let made = tokio::task::spawn_blocking(move || {
+        self.aside(move |this| {
+            let dir = this.folder.root().map_err(Refused::Folder)?;
             write_gateway(&dir, &new, &authority).map(GatewayFolder::new).map_err(Refused::Folder)
-        });
-        // An error means that the runtime ends, or a fault of ours: the folder was not handed over.
-        made.await.map_err(|_| Refused::BrokenOff)?
+        })
+        .await
     }
 
     fn register(
         &self,
-        reserved: &desk::Reserved,
+        reserved: desk::Reserved,
         folder: GatewayFolder,
         to: Option<(ReceiverConfig, Schedule)>,
         cards_of: Option<&GatewayId>,
     ) -> Result<Listed, Refused> {
         let (id, around) = (reserved.id(), &self.around);
         let keys = gateway_keys(folder.path())?;
+        let paths = self.folder.paths(&folder);
         let url = to.as_ref().map(|(to, _)| to.url.clone());
         let notifier = to.map(|(to, schedule)| {
             let whose = (id.clone(), to.url);
@@ -208,27 +257,39 @@ impl Onboarding {
         around.world.admit(id, cards_of, notifier.is_some(), around.clock.now().at);
         around.gateways.add(id.clone(), keys);
         let telling = notifier.map(|notifier| Telling::start(notifier, around.stop.clone()));
-        let member = Member { id: id.clone(), receiver: url, folder: Some(folder), telling };
-        let listed = self.listed(&member);
+        let member =
+            Member { id: id.clone(), receiver: url, folder: Some(folder), paths: Some(paths), telling };
+        let listed = member.listed();
         desk.members.push(member);
+        drop(desk);
+        reserved.skip();
         Ok(listed)
     }
 
     /// Takes a gateway out that was made here, with all that it had, its keys among it.
-    pub(crate) async fn remove(&self, id: &GatewayId) -> Result<(), Refused> {
-        let (member, _reserved) = desk::take(&self.desk, id)?;
+    pub(crate) async fn remove(self: &Arc<Self>, id: &GatewayId) -> Result<(), Refused> {
+        let (member, reserved) = desk::take(&self.desk, id)?;
         self.around.gateways.remove(id);
         if let Some(telling) = member.telling {
             telling.end().await;
         }
         self.around.world.part(id, self.around.clock.now().at);
-        drop(member.folder);
-        Ok(())
+        let folder = member.folder;
+        self.aside(move |_| {
+            drop((folder, reserved));
+            Ok(())
+        })
+        .await
     }
 
     /// All gateways, those of the configuration first, then in the order of their making.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        desk::lock(&self.desk).members.iter().map(|member| self.listed(member)).collect()
+        desk::lock(&self.desk).members.iter().map(Member::listed).collect()
+    }
+
+    /// Their identifiers, in the same order.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        desk::lock(&self.desk).members.iter().map(|member| member.id.to_string()).collect()
     }
 
     /// Takes away all folders that were made here; no more are made.
@@ -236,15 +297,6 @@ impl Onboarding {
         let mut desk = desk::lock(&self.desk);
         desk.closed = true;
         desk.members.clear();
-    }
-
-    fn listed(&self, member: &Member) -> Listed {
-        Listed {
-            gateway: member.id.to_string(),
-            origin: if member.folder.is_some() { "admin" } else { "configuration" },
-            receiver: member.receiver.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
-            paths: member.folder.as_ref().map(|folder| self.folder.paths(folder)),
-        }
     }
 }
 

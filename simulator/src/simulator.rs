@@ -288,12 +288,12 @@ pub(crate) fn door(
         hostile: Arc::new(Hostile {
             faults,
             clock: clock.clone(),
-            certificates: BadCertificates {
+            certificates: Arc::new(BadCertificates {
                 authority: config.server_authority.clone(),
                 own: files.certificate.clone(),
                 client_authority: files.client_authority.clone(),
-                made: std::sync::Mutex::default(),
-            },
+                made: tokio::sync::Mutex::default(),
+            }),
         }),
     })
 }

@@ -19,7 +19,7 @@ pub(crate) use causes::Particulars;
 pub(crate) use fired::{NAMES, Wanted};
 pub(crate) use forged::Forgery;
 pub(crate) use outbox::{Job, Settled};
-pub(crate) use passage::{Halt, Way};
+pub(crate) use passage::{Halt, Halted, Passed, Turn, Way};
 pub(crate) use payments::{Payment, TransactionKind};
 pub(crate) use state::{Merchant, PresentedCard};
 
@@ -74,7 +74,7 @@ pub(crate) struct World {
     apart: RwLock<gateways::Apart>,
     moved: watch::Sender<()>,
     /// Held by whoever moves the manual clock.
-    advancing: tokio::sync::Mutex<()>,
+    advancing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Who asks, and under which name the journal is to remember it.
@@ -87,7 +87,7 @@ pub(crate) struct Asker<'a> {
 impl World {
     pub(crate) fn new(setting: Setting, journal: Arc<Journal>) -> Result<Self, NoRandomness> {
         let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &secret_bytes()?);
-        let (moved, advancing) = (watch::Sender::new(()), tokio::sync::Mutex::default());
+        let (moved, advancing) = (watch::Sender::new(()), Arc::default());
         let (mut state, apart) = (State::default(), RwLock::default());
         for gateway in &setting.receivers {
             state.outbox.tell(gateway.clone());
@@ -169,6 +169,11 @@ impl World {
         self.tell_if_sooner(&state, next);
     }
 
+    /// A bearer has ended before its time: nothing of it falls due any more.
+    pub(crate) fn access_token_revoked(&self, gateway: &GatewayId, correlation: &Arc<str>, ends: Moment) {
+        self.lock().agenda.access_token_revoked(ends, gateway, correlation);
+    }
+
     /// The bearer that a job's receiver has given is used no more from `at` on; without a moment there is
     /// none. A job from before a reset says nothing.
     pub(crate) fn receiver_token_ends(&self, job: &Job, at: Option<Moment>) {
@@ -192,7 +197,7 @@ impl World {
     /// The earliest moment at which a gateway is to be notified; nothing while it is another's turn.
     pub(crate) fn next_due(&self, gateway: &GatewayId) -> Option<Moment> {
         let state = self.lock();
-        let turn = !self.setting.in_turn || state.outbox.is_turn_of(gateway);
+        let turn = !self.setting.in_turn || (!state.firing && state.outbox.is_turn_of(gateway));
         state.outbox.next_due(gateway).filter(|_| turn)
     }
 
@@ -200,7 +205,7 @@ impl World {
     pub(crate) fn take_due(&self, gateway: &GatewayId, now: Moment, most: usize) -> Vec<Job> {
         let mut state = self.lock();
         match self.setting.in_turn {
-            true if !state.outbox.is_turn_of(gateway) => Vec::new(),
+            true if state.firing || !state.outbox.is_turn_of(gateway) => Vec::new(),
             true => state.outbox.take_due(gateway, now, most.min(1)),
             false => state.outbox.take_due(gateway, now, most),
         }

@@ -1,7 +1,7 @@
 //! Bearers: JWTs in form, looked up by their hash (C8).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -26,7 +26,19 @@ pub(crate) struct AccessTokens {
 #[derive(Debug, Clone)]
 struct Grant {
     gateway: GatewayId,
+    /// Of the request that asked for it.
+    correlation: Arc<str>,
     ends: Moment,
+}
+
+/// A bearer that ended before its time.
+#[derive(Debug)]
+pub(crate) struct Revoked {
+    pub(crate) gateway: GatewayId,
+    /// Of the request that had asked for it.
+    pub(crate) correlation: Arc<str>,
+    /// When it would have ended.
+    pub(crate) ends: Moment,
 }
 
 /// Why no bearer was made.
@@ -41,8 +53,13 @@ impl AccessTokens {
         Ok(Self { signer: fresh_signer()?, live: Mutex::default() })
     }
 
-    /// Makes a bearer for a gateway, and says when it ends.
-    pub(crate) fn issue(&self, gateway: &GatewayId, now: Moment) -> Result<(String, Moment), TooManyTokens> {
+    /// Makes a bearer for a gateway, which asks under `correlation`, and says when it ends.
+    pub(crate) fn issue(
+        &self,
+        gateway: &GatewayId,
+        correlation: &Arc<str>,
+        now: Moment,
+    ) -> Result<(String, Moment), TooManyTokens> {
         let id = encode(&secret_bytes().map_err(TooManyTokens::Randomness)?[..16]);
         let ends = now.after(Duration::from_secs(LIFE_SECONDS.into()));
         let claims = format!(
@@ -59,7 +76,8 @@ impl AccessTokens {
         if live.len() >= MOST {
             return Err(TooManyTokens::Full);
         }
-        live.insert(hash(&bearer), Grant { gateway: gateway.clone(), ends });
+        let (gateway, correlation) = (gateway.clone(), Arc::clone(correlation));
+        live.insert(hash(&bearer), Grant { gateway, correlation, ends });
         Ok((bearer, ends))
     }
 
@@ -73,8 +91,9 @@ impl AccessTokens {
     }
 
     /// Ends a bearer before its time.
-    pub(crate) fn revoke(&self, bearer: &str) {
-        self.lock().remove(&hash(bearer));
+    pub(crate) fn revoke(&self, bearer: &str) -> Option<Revoked> {
+        let Grant { gateway, correlation, ends } = self.lock().remove(&hash(bearer))?;
+        Some(Revoked { gateway, correlation, ends })
     }
 
     pub(crate) fn reset(&self) {
@@ -105,7 +124,7 @@ mod tests {
     fn a_bearer_names_its_gateway_until_it_ends() {
         let tokens = AccessTokens::new().expect("randomness");
         let gateway = GatewayId::parse("MGW_000001").expect("an id");
-        let (bearer, ends) = tokens.issue(&gateway, Moment::from_ms(0)).expect("issued");
+        let (bearer, ends) = tokens.issue(&gateway, &"c".into(), Moment::from_ms(0)).expect("issued");
         assert_eq!(ends, Moment::from_ms(900_000));
         assert_eq!(tokens.owner(&bearer, Moment::from_ms(899_999)), Ok(gateway));
         assert!(tokens.owner(&bearer, Moment::from_ms(900_000)).is_err());
@@ -117,7 +136,8 @@ mod tests {
         let tokens = AccessTokens::new().expect("randomness");
         let [one, other] = ["MGW_000001", "MGW_000002"].map(|id| GatewayId::parse(id).expect("an id"));
         let now = Moment::from_ms(0);
-        let bearers = [&one, &other].map(|gateway| tokens.issue(gateway, now).expect("issued").0);
+        let bearers =
+            [&one, &other].map(|gateway| tokens.issue(gateway, &"c".into(), now).expect("issued").0);
         tokens.forget(&one);
         assert!(tokens.owner(&bearers[0], now).is_err());
         assert_eq!(tokens.owner(&bearers[1], now), Ok(other));

@@ -37,14 +37,39 @@ struct State {
     /// Of these, those that wait for something else than the clock.
     aside: usize,
     /// By the moment that each waits for, and the order in which they began.
-    waiting: BTreeMap<(Moment, u64), (Waiter, oneshot::Sender<()>)>,
+    waiting: BTreeMap<(Moment, u64), (Waiter, oneshot::Sender<LetGo>)>,
     begun: u64,
     last: Stopwatch,
 }
 
+/// Why an exchange that waited for the clock goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LetGo {
+    /// The clock is there.
+    Reached,
+    /// What made it wait is over.
+    Lifted,
+    /// Its gateway begins anew or is gone: there is nothing left to wait for.
+    Anew,
+}
+
 /// A place among those who wait, given up when dropped.
-struct Place<'a> {
-    traffic: &'a Traffic,
+#[derive(Debug)]
+pub(super) struct Waiting {
+    place: Place,
+    gone: oneshot::Receiver<LetGo>,
+}
+
+#[derive(Debug)]
+struct Place {
+    traffic: Arc<Traffic>,
+    key: (Moment, u64),
+}
+
+/// Lets somebody go on who waits for the clock, at once when this is dropped.
+#[derive(Debug)]
+pub(crate) struct WayOut {
+    traffic: Arc<Traffic>,
     key: (Moment, u64),
 }
 
@@ -85,23 +110,26 @@ impl Traffic {
         self.lock().last.elapsed()
     }
 
-    /// Returns once it is let go, which is when the clock has got to `until`. `shows` reads the clock.
-    pub(super) async fn wait(&self, until: Moment, who: Waiter, shows: impl Fn() -> Moment) {
+    /// Waits until it is let go, which is when the clock has got to `until`; nothing if it has by now. `shows` reads the clock.
+    pub(super) fn wait(
+        self: &Arc<Self>,
+        until: Moment,
+        who: Waiter,
+        shows: impl Fn() -> Moment,
+    ) -> Option<Waiting> {
         let (let_go, gone) = oneshot::channel();
         let key = {
             let mut state = self.lock();
             if shows() >= until {
-                return;
+                return None;
             }
             state.begun += 1;
             let key = (until, state.begun);
             state.waiting.insert(key, (who, let_go));
             key
         };
-        let _place = Place { traffic: self, key };
         self.changed.send_replace(());
-        // An error means that the clock is gone, and with it everything that could wait.
-        let _ = gone.await;
+        Some(Waiting { place: Place { traffic: Arc::clone(self), key }, gone })
     }
 
     /// The earliest moment after `now` that somebody of these gateways waits for, or anybody if none is named.
@@ -112,13 +140,15 @@ impl Traffic {
         self.lock().waiting.range(later..).find(|(_, (who, _))| of_them(who)).map(|((at, _), _)| *at)
     }
 
-    /// Lets all go who wait and are of this gateway.
-    pub(super) fn let_go_of(&self, gateway: &GatewayId) {
+    /// Lets all go who wait, or those of a gateway.
+    pub(super) fn let_go_of(&self, gateway: Option<&GatewayId>) {
         self.change(|state| {
-            let of_it = |_: &(Moment, u64), (who, _): &mut (Waiter, _)| who.gateway.as_ref() == Some(gateway);
+            let of_it = |_: &(Moment, u64), (who, _): &mut (Waiter, _)| {
+                gateway.is_none_or(|gateway| who.gateway.as_ref() == Some(gateway))
+            };
             for (_, (_, let_go)) in state.waiting.extract_if(.., of_it) {
                 // Whoever has given up meanwhile is not there to be let go.
-                let _ = let_go.send(());
+                let _ = let_go.send(LetGo::Anew);
             }
         });
     }
@@ -130,7 +160,7 @@ impl Traffic {
         let (who, let_go) = state.waiting.remove(&key)?;
         state.last = Stopwatch::start();
         // Whoever has given up meanwhile is not there to be let go.
-        let _ = let_go.send(());
+        let _ = let_go.send(LetGo::Reached);
         Some((key.0, who))
     }
 
@@ -178,7 +208,31 @@ impl Drop for Open {
     }
 }
 
-impl Drop for Place<'_> {
+impl Waiting {
+    /// Returns once it is let go.
+    pub(super) async fn over(self) -> LetGo {
+        let _place = self.place;
+        // An error means that the clock is gone, and with it everything that could wait.
+        self.gone.await.unwrap_or(LetGo::Anew)
+    }
+
+    pub(super) fn way_out(&self) -> WayOut {
+        WayOut { traffic: Arc::clone(&self.place.traffic), key: self.place.key }
+    }
+}
+
+impl Drop for WayOut {
+    fn drop(&mut self) {
+        self.traffic.change(|state| {
+            if let Some((_, let_go)) = state.waiting.remove(&self.key) {
+                // Whoever has given up meanwhile is not there to be let go.
+                let _ = let_go.send(LetGo::Lifted);
+            }
+        });
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         let gave_up = self.traffic.lock().waiting.remove(&self.key).is_some();
         if gave_up {

@@ -20,6 +20,10 @@ use crate::tls::{CommonName, roots};
 
 /// The longest file that is read.
 const MOST: u64 = 1024 * 1024;
+/// The longest pause between two attempts to deliver a notification, on the sandbox's clock.
+const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest attempt, in real time: a manual clock stands still meanwhile.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
 /// The retry schedule of a file that says nothing of it (C24).
 const SCHEDULE: Schedule = Schedule {
     first_delay: Duration::from_secs(1),
@@ -286,11 +290,11 @@ pub(crate) fn schedule(
     raw: &raw::Notifications,
     otherwise: Schedule,
 ) -> Result<Schedule, ConfigError> {
-    let duration = |name: &str, text: Option<&String>, otherwise| match text {
+    let duration = |name: &str, text: Option<&String>, most: Duration, otherwise| match text {
         None => Ok(otherwise),
         Some(text) => {
-            let expected = "a duration above zero like 500ms, 10s or 5m";
-            let found = parse_duration(text).filter(|length| *length > Duration::ZERO);
+            let expected = format!("a duration above zero like 500ms or 10s, at most {} s", most.as_secs());
+            let found = parse_duration(text).filter(|length| *length > Duration::ZERO && *length <= most);
             found.ok_or_else(|| ConfigError::new(format!("{key}.{name}"), expected, text))
         }
     };
@@ -301,11 +305,11 @@ pub(crate) fn schedule(
             .ok_or_else(|| ConfigError::new(format!("{key}.{name}"), "1 to 1000", number.to_string()))
     };
     Ok(Schedule {
-        first_delay: duration("firstDelay", raw.first_delay.as_ref(), otherwise.first_delay)?,
+        first_delay: duration("firstDelay", raw.first_delay.as_ref(), LONGEST_DELAY, otherwise.first_delay)?,
         factor: number("factor", raw.factor, otherwise.factor)?,
-        max_delay: duration("maxDelay", raw.max_delay.as_ref(), otherwise.max_delay)?,
+        max_delay: duration("maxDelay", raw.max_delay.as_ref(), LONGEST_DELAY, otherwise.max_delay)?,
         attempts: number("attempts", raw.attempts, otherwise.attempts)?,
-        timeout: duration("timeout", raw.timeout.as_ref(), otherwise.timeout)?,
+        timeout: duration("timeout", raw.timeout.as_ref(), LONGEST_ATTEMPT, otherwise.timeout)?,
     })
 }
 

@@ -19,6 +19,8 @@ pub(crate) enum Refusal {
     DateNotLater,
     /// A replacement card has the number of the card it replaces.
     SamePan,
+    /// The gateway has no receiver that could be told.
+    NoReceiver,
     /// The sandbox holds as many merchants, tokens or events as it may.
     Full { what: &'static str, limit: usize },
 }

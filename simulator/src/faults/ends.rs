@@ -6,17 +6,23 @@ use tokio::sync::oneshot;
 
 use super::standing::Standing;
 use super::{Faults, State};
-use crate::clock::Aside;
+use crate::clock::{Aside, WayOut};
 use crate::domain::Moment;
-use crate::journal;
 
-/// Somebody who hangs until a fault is lifted or ends with its time.
+/// Somebody who hangs, or waits, until a fault is lifted or ends with its time.
 pub(super) struct Stalled {
     fault: u64,
     place: u64,
     go_on: oneshot::Sender<()>,
-    /// Given back before he goes on, so that a clock which is moved next waits for him.
-    aside: Option<Aside>,
+    stays: Stays,
+}
+
+/// Where he is meanwhile. Given back before he goes on, so that a clock which is moved next waits for him.
+enum Stays {
+    /// Until the fault is lifted, or ends with its time.
+    Hangs { _aside: Option<Aside> },
+    /// For the clock, unless the fault is lifted before: what struck him while it lasted has struck him.
+    Waits { _way_out: Option<WayOut> },
 }
 
 /// A place among those who hang, given up when dropped.
@@ -28,15 +34,28 @@ struct Place<'a> {
 impl Faults {
     /// Returns once the fault with this number is lifted, or has ended with its time.
     pub(crate) async fn until_lifted(&self, number: u64, aside: Option<Aside>) {
+        self.stay(number, Stays::Hangs { _aside: aside }).await;
+    }
+
+    /// Returns once the fault with this number is lifted, for who waits for the clock because of it.
+    pub(crate) async fn until_lifted_sooner(&self, number: u64, way_out: Option<WayOut>) {
+        self.stay(number, Stays::Waits { _way_out: way_out }).await;
+    }
+
+    async fn stay(&self, number: u64, stays: Stays) {
         let (go_on, gone) = oneshot::channel();
         let place = {
             let mut state = self.lock();
-            if !state.standing.iter().any(|one| one.number == number && !one.has_ended) {
+            let stands = |one: &Standing| match stays {
+                Stays::Hangs { .. } => one.number == number && !one.has_ended,
+                Stays::Waits { .. } => one.number == number,
+            };
+            if !state.standing.iter().any(stands) {
                 return;
             }
             state.stalls += 1;
             let place = state.stalls;
-            state.stalled.push(Stalled { fault: number, place, go_on, aside });
+            state.stalled.push(Stalled { fault: number, place, go_on, stays });
             place
         };
         let _place = Place { faults: self, place };
@@ -58,17 +77,21 @@ impl Faults {
         let at = one.until?;
         one.has_ended = true;
         let (number, fault) = (one.number, Arc::clone(&one.fault));
-        let n = self.note(at, None, journal::Fault::new(&fault.name, "ended", fault.effect.name()));
-        state.let_go(number);
+        let n = self.note_whole(at, &fault, "ended");
+        state.let_go(|one| one.fault == number && matches!(one.stays, Stays::Hangs { .. }));
         Some((at, n))
     }
 }
 
 impl State {
-    /// Lets those go on who hang by the fault with this number.
-    pub(super) fn let_go(&mut self, number: u64) {
-        for Stalled { aside, go_on, .. } in self.stalled.extract_if(.., |stalled| stalled.fault == number) {
-            drop(aside);
+    /// Lets those go on who hang or wait by the fault with this number.
+    pub(super) fn let_go_by(&mut self, number: u64) {
+        self.let_go(|one| one.fault == number);
+    }
+
+    fn let_go(&mut self, who: impl Fn(&Stalled) -> bool) {
+        for Stalled { stays, go_on, .. } in self.stalled.extract_if(.., |one| who(one)) {
+            drop(stays);
             // Whoever has given up meanwhile is not there to go on.
             let _ = go_on.send(());
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::form::{HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
 use crate::domain::{Moment, Pan};
 
-/// The operations that gateways call, by the ids of the contract documents.
+/// The operations that gateways call, by the ids of the contract documents. The first shows no bearer.
 pub(super) const OPERATIONS: [&str; 6] =
     ["getAccessToken", "createMerchant", "createToken", "getToken", "createTransaction", "deleteToken"];
 
@@ -135,23 +135,20 @@ impl Latency {
 }
 
 impl Effect {
+    /// The calls that it can befall.
+    pub(super) fn operations(&self) -> &'static [&'static str] {
+        match self {
+            Self::Call(CallEffect::Act(Act::RevokeBearer)) => &OPERATIONS[1..],
+            _ => &OPERATIONS,
+        }
+    }
+
     /// The name of the effect, as the form has it.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Call(CallEffect::Latency(_)) => "latency",
             Self::Call(CallEffect::Limit { .. }) => "limit",
-            Self::Call(CallEffect::Act(act)) => match act {
-                Act::Answer(_) => "answer",
-                Act::Wait(_) => "latency",
-                Act::Reset(_) => "reset",
-                Act::Stall(_) => "stall",
-                Act::Truncate => "truncate",
-                Act::Malformed(_) => "malformed",
-                Act::UnknownMembers(_) => "unknownMembers",
-                Act::RevokeBearer => "revokeBearer",
-                Act::CloseIdle(_) => "closeIdle",
-                Act::Goaway => "goaway",
-            },
+            Self::Call(CallEffect::Act(act)) => act.name(),
             Self::Connection(_) => "handshake",
             Self::Notification(Notice::Duplicate(_)) => "duplicate",
             Self::Notification(Notice::Delay(_)) => "delay",
@@ -163,6 +160,30 @@ impl Effect {
 }
 
 impl Act {
+    /// The name of the effect, as the form has it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Answer(_) => "answer",
+            Self::Wait(_) => "latency",
+            Self::Reset(_) => "reset",
+            Self::Stall(_) => "stall",
+            Self::Truncate => "truncate",
+            Self::Malformed(_) => "malformed",
+            Self::UnknownMembers(_) => "unknownMembers",
+            Self::RevokeBearer => "revokeBearer",
+            Self::CloseIdle(_) => "closeIdle",
+            Self::Goaway => "goaway",
+        }
+    }
+
+    /// It befalls the body of an answer, which a 204 has not.
+    pub(crate) const fn needs_body(&self) -> bool {
+        matches!(
+            self,
+            Self::Reset(ResetAt::Body) | Self::Truncate | Self::Malformed(_) | Self::UnknownMembers(_)
+        )
+    }
+
     /// Nothing that comes after it can befall the call.
     pub(super) const fn ends_it(&self) -> bool {
         matches!(self, Self::Answer(_) | Self::Reset(ResetAt::Before))

@@ -86,6 +86,9 @@ pub(super) fn read(form: &FaultForm, fresh: &str, known: &Known) -> Result<Fault
     if card.is_some() && operations.iter().any(|operation| *operation != "createToken") {
         return Err(wrong("card", "none, or `on: [createToken]`: no other call shows its card"));
     }
+    if card.is_some() && matches!(effect, Effect::Call(CallEffect::Act(Act::RevokeBearer))) {
+        return Err(wrong("card", "none with revokeBearer: the bearer is judged before the card is known"));
+    }
     let mut shown = form.shown();
     let name = name(form.name.as_deref().unwrap_or(fresh))?;
     shown["name"] = Value::from(&*name);
@@ -121,7 +124,8 @@ fn operations(on: Option<&[String]>, effect: &Effect) -> Result<Vec<&'static str
         let expected = format!("[{only}]: {} befalls nothing else", effect.name());
         return fits.then(Vec::new).ok_or_else(|| wrong("on", expected));
     }
-    let Some(on) = on else { return Ok(OPERATIONS.to_vec()) };
+    let can = effect.operations();
+    let Some(on) = on else { return Ok(can.to_vec()) };
     let mut named = Vec::new();
     for name in on {
         match name.as_str() {
@@ -131,13 +135,15 @@ fn operations(on: Option<&[String]>, effect: &Effect) -> Result<Vec<&'static str
             "repeatable" => named.extend(["getAccessToken", "getToken", "deleteToken"]),
             "creates" => named.extend(["createMerchant", "createToken", "createTransaction"]),
             name => {
-                let known = OPERATIONS.into_iter().find(|known| *known == name);
+                let known = can.iter().copied().find(|known| *known == name);
                 let groups = "calls, reads, repeatable or creates";
-                let expected = || format!("{}, {groups} with {}", OPERATIONS.join(", "), effect.name());
+                let expected = || format!("{}, {groups} with {}", can.join(", "), effect.name());
                 named.push(known.ok_or_else(|| wrong("on", expected()))?);
             }
         }
     }
+    // Of a group those that the effect can befall.
+    named.retain(|name| can.contains(name));
     named.sort_unstable();
     named.dedup();
     if named.is_empty() {

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Struck;
 use super::fault::{Act, Answer, AnswerBody, CallEffect, Fault, RetryAfter};
 use crate::chance::Chance;
 use crate::domain::Moment;
@@ -21,6 +22,9 @@ pub(super) struct Standing {
     pub(super) until: Option<Moment>,
     pub(super) matched: u64,
     pub(super) applied: u64,
+    /// Calls that it strikes if their answer has a body.
+    pub(super) awaited: u64,
+    underway: Arc<()>,
     /// That its time is over stands in the journal.
     pub(super) has_ended: bool,
     streams: HashMap<u64, Stream>,
@@ -58,6 +62,8 @@ impl Standing {
             until,
             matched: 0,
             applied: 0,
+            awaited: 0,
+            underway: Arc::default(),
             has_ended: false,
             streams: HashMap::new(),
             window: None,
@@ -67,7 +73,17 @@ impl Standing {
     /// It strikes nothing any more.
     pub(super) fn is_over(&self, now: Moment) -> bool {
         self.until.is_some_and(|until| now >= until)
-            || self.fault.when.times.is_some_and(|times| self.applied >= times)
+            || self.fault.when.times.is_some_and(|times| self.applied.saturating_add(self.awaited) >= times)
+    }
+
+    /// Somebody is at it whom it has struck.
+    pub(super) fn is_underway(&self) -> bool {
+        Arc::strong_count(&self.underway) > 1
+    }
+
+    pub(super) fn struck<A>(&self, act: A) -> Struck<A> {
+        let name = Arc::clone(&self.fault.name);
+        Struck { name, number: self.number, act, _underway: Arc::clone(&self.underway) }
     }
 
     /// Counts a match of `stream`, and whether it is struck.

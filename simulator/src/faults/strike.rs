@@ -15,7 +15,8 @@ impl Faults {
         if !self.is_armed(wanted) {
             return Vec::new();
         }
-        let stream = format!("{} {}", call.operation, call.path);
+        // The path of the token endpoint names no gateway.
+        let stream = format!("{} {} {}", call.operation, call.gateway, call.path);
         let mut struck = Vec::new();
         for one in &mut self.lock().standing {
             let fault = Arc::clone(&one.fault);
@@ -25,20 +26,40 @@ impl Faults {
             }
             let Some(strike) = one.meet(self.chance, &stream, now) else { continue };
             let Some(act) = one.act(effect, strike, (self.chance, &stream, now)) else { continue };
-            one.applied = one.applied.saturating_add(1);
-            let fact = journal::Fault {
-                operation: Some(call.operation),
-                gateway: Some(call.gateway),
-                ..journal::Fault::new(&fault.name, "struck", fault.effect.name())
-            };
-            self.note(now, call.correlation, fact);
+            if act.needs_body() {
+                one.awaited = one.awaited.saturating_add(1);
+            } else {
+                one.applied = one.applied.saturating_add(1);
+                self.note_strike(call, (&fault.name, fault.effect.name()), now);
+            }
             let ends = act.ends_it();
-            struck.push(Struck { name: Arc::clone(&fault.name), number: one.number, act });
+            struck.push(one.struck(act));
             if ends {
                 break;
             }
         }
         struck
+    }
+
+    /// Ends what was to befall the body of an answer: whether it did, for want of a body perhaps.
+    pub(crate) fn settle(&self, struck: &Struck<Act>, befell: bool, call: &Call<'_>, now: Moment) {
+        let mut state = self.lock();
+        if let Some(one) = state.standing.iter_mut().find(|one| one.number == struck.number) {
+            one.awaited = one.awaited.saturating_sub(1);
+            one.applied = one.applied.saturating_add(u64::from(befell));
+        }
+        if befell {
+            self.note_strike(call, (&struck.name, struck.act.name()), now);
+        }
+    }
+
+    fn note_strike(&self, call: &Call<'_>, (name, effect): (&str, &'static str), now: Moment) {
+        let fact = journal::Fault {
+            operation: Some(call.operation),
+            gateway: Some(call.gateway),
+            ..journal::Fault::new(name, "struck", effect)
+        };
+        self.note(now, call.correlation, fact);
     }
 
     /// What befalls a connection: the first fault that strikes.
@@ -52,7 +73,7 @@ impl Faults {
             one.applied = one.applied.saturating_add(1);
             let name = Arc::clone(&one.fault.name);
             self.note(now, None, journal::Fault::new(&name, "struck", one.fault.effect.name()));
-            Some(Struck { name, number: one.number, act })
+            Some(one.struck(act))
         })
     }
 
@@ -75,7 +96,7 @@ impl Faults {
                 ..journal::Fault::new(&name, "struck", one.fault.effect.name())
             };
             self.note(now, None, fact);
-            Some(Struck { name, number: one.number, act })
+            Some(one.struck(act))
         })
     }
 }

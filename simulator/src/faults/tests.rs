@@ -79,6 +79,68 @@ fn chance_is_replayed_by_seed_and_name_and_bounded_in_each_stream_by_itself() {
 }
 
 #[test]
+fn gateways_whose_calls_have_one_path_have_rows_of_their_own() {
+    let faults = faults(1);
+    set(&faults, json!({"on": ["getAccessToken"], "mostInARow": 1, "answer": {"status": 503}}));
+    let struck = |gateway| {
+        let call = Call { gateway, ..call("getAccessToken", "/authz/v1/oauth2/token") };
+        !faults.strike_call(&call, NOW).is_empty()
+    };
+    let both = || (struck("MGW_000001"), struck("MGW_000002"));
+    assert_eq!((both(), both(), both()), ((true, true), (false, false), (true, true)));
+}
+
+#[test]
+fn what_befalls_a_body_counts_once_it_has() {
+    let faults = faults(1);
+    set(&faults, json!({"name": "more", "unknownMembers": 1, "times": 1}));
+    let counts = || {
+        let view = serde_json::to_value(faults.view(NOW)).expect("JSON");
+        (view[0]["applied"].clone(), view[0]["over"].clone(), faults.journal.last())
+    };
+    let call = call("deleteToken", TOKENS);
+    let struck = faults.strike_call(&call, NOW);
+    assert!(faults.strike_call(&call, NOW).is_empty(), "one at most");
+    assert_eq!(counts(), (json!(0), json!(true), 1), "until it is known");
+    faults.settle(&struck[0], false, &call, NOW);
+    assert_eq!(counts(), (json!(0), json!(false), 1), "there was no body");
+    let struck = faults.strike_call(&call, NOW);
+    faults.settle(&struck[0], true, &call, NOW);
+    assert_eq!(counts(), (json!(1), json!(true), 2));
+}
+
+#[test]
+fn by_itself_an_effect_befalls_what_it_can_and_nothing_else() {
+    let faults = faults(1);
+    set(&faults, json!({"name": "ends", "revokeBearer": true}));
+    set(&faults, json!({"name": "group", "on": ["repeatable"], "revokeBearer": true}));
+    let struck = |operation| faults.strike_call(&call(operation, TOKENS), NOW).len();
+    assert_eq!((struck("getAccessToken"), struck("getToken"), struck("createToken")), (0, 2, 1));
+}
+
+#[test]
+fn what_is_set_lifted_or_ended_is_in_the_journal_of_the_gateways_that_it_is_limited_to() {
+    let faults = faults(1);
+    let [one, other] = ["MGW_000001", "MGW_000002"];
+    set(&faults, json!({"name": "one", "gateway": one, "goaway": true, "for": "1s"}));
+    set(&faults, json!({"name": "both", "gateways": [one, other], "goaway": true}));
+    set(&faults, json!({"name": "all", "goaway": true}));
+    faults.end_one(NOW.after(Duration::from_secs(1))).expect("its time is over");
+    faults.lift_all(NOW);
+    let of = |gateway| {
+        let page = faults.journal.page_of(Some(gateway), 0).text;
+        let lines = String::from_utf8(page).expect("text");
+        let entry = |line: &str| {
+            let entry: Value = serde_json::from_str(line).expect("JSON");
+            format!("{} {}", entry["name"], entry["what"]).replace('"', "")
+        };
+        lines.lines().map(entry).collect::<Vec<_>>()
+    };
+    assert_eq!(of(one), ["one set", "both set", "one ended", "one lifted", "both lifted"]);
+    assert_eq!(of(other), ["both set", "both lifted"]);
+}
+
+#[test]
 fn selectors_take_gateway_merchant_and_token_from_certificate_and_path() {
     let token = "01fb32ff-5ed0-497f-8835-6af0916f29c0";
     let path = format!("{TOKENS}/{token}");
@@ -205,7 +267,10 @@ fn what_strikes_nothing_any_more_makes_room_and_nothing_else_does() {
     let form = FaultForm { goaway: Some(true), ..FaultForm::default() };
     let full = faults.set(&form, NOW).expect_err("full").to_string();
     assert!(full.contains("at most 256 faults"), "{full}");
-    faults.strike_call(&call("createToken", TOKENS), NOW);
+    // Whom they have struck is still at it.
+    let struck = faults.strike_call(&call("createToken", TOKENS), NOW);
+    faults.set(&form, NOW).expect_err("full still");
+    drop(struck);
     assert_eq!(&*faults.set(&form, NOW).expect("room"), "fault-257");
     assert!(faults.lift("hold", NOW).is_some_and(|lifted| lifted.holds.is_some()), "what holds stays");
 }
@@ -264,6 +329,11 @@ fn every_refusal_names_the_member() {
         (json!({"handshake": "close", "gateways": ["MGW_000001"]}), "gateways: expected none with"),
         (json!({"goaway": true, "merchant": "x"}), "merchant: expected 11 digits"),
         (json!({"goaway": true, "token": "x"}), "token: expected a tokenId"),
+        (json!({"revokeBearer": true, "on": ["getAccessToken"]}), "on: expected createMerchant, createToken"),
+        (
+            json!({"revokeBearer": true, "on": ["createToken"], "card": "approve"}),
+            "card: expected none with revokeBearer",
+        ),
         (json!({"goaway": true, "card": "approve"}), "card: expected none, or `on: [createToken]`"),
         (json!({"goaway": true, "on": ["createToken"], "card": "x"}), "card: expected the name of a card"),
         (json!({"goaway": true, "nth": 0}), "nth: expected a whole number from 1"),

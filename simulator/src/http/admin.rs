@@ -33,6 +33,8 @@ pub(crate) struct Admin {
     token: Option<Zeroizing<String>>,
     /// Places for who waits for a journal entry.
     readers: Semaphore,
+    /// Places for who waits to move the clock.
+    movers: Semaphore,
     lease: lease::Desk,
     onboarding: Arc<Onboarding>,
     stop: Stop,
@@ -54,6 +56,7 @@ impl Admin {
             facts,
             token,
             readers: Semaphore::new(READERS),
+            movers: Semaphore::new(passage::MOST_WAITING),
             lease: lease::Desk::new(),
             onboarding,
             stop,
@@ -103,11 +106,15 @@ mod tests {
 
     /// Without its folder, which is gone when this returns.
     pub(super) fn admin() -> (Arc<Admin>, watch::Sender<bool>) {
+        admin_on(ClockMode::Real)
+    }
+
+    pub(super) fn admin_on(clock: ClockMode) -> (Arc<Admin>, watch::Sender<bool>) {
         let folder = tempfile::tempdir().expect("a folder");
         let now = time::OffsetDateTime::from_unix_timestamp(1_776_852_000).expect("a time");
         d1_fixtures::write_sandbox(folder.path(), &d1_fixtures::Plan::new(now), false).expect("written");
         let config = crate::Config::read(&folder.path().join("sandbox.yaml")).expect("a configuration");
-        let (clock, journal) = (Clock::new(ClockMode::Real), Arc::new(Journal::new()));
+        let (clock, journal) = (Clock::new(clock), Arc::new(Journal::new()));
         let faults = crate::simulator::faults(&config, Chance::new(1), &journal).expect("cards");
         let setting = crate::simulator::setting(&config, Chance::new(1), &faults).expect("cards");
         let world = Arc::new(World::new(setting, Arc::clone(&journal)).expect("randomness"));

@@ -91,8 +91,9 @@ impl FromRequestParts<Arc<App>> for Caller {
         let now = app.clock.now().at;
         if parts.extensions.get::<RevokeBearer>().is_some()
             && let Ok(bearer) = bearer_of(&parts.headers)
+            && let Some(revoked) = app.tokens.revoke(bearer)
         {
-            app.tokens.revoke(bearer);
+            app.world.access_token_revoked(&revoked.gateway, &revoked.correlation, revoked.ends);
         }
         let judged = Self::judge(&gateway, path_gateway, correlation, &parts.headers, &app.tokens, now)?;
         // A body that nobody reads has to keep to its size all the same (C31).

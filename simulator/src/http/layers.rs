@@ -164,7 +164,14 @@ impl Exchanges {
         }
         let mut met = response.extensions_mut().remove::<Met>();
         if let Some(met) = &mut met {
-            response = mishap::finished(met, response);
+            response = mishap::finished(met, response, |struck, befell| {
+                let gateway = peer.as_deref().and_then(|peer| peer.verdict.as_ref().ok());
+                if let (Some(operation), Some(gateway)) = (operation, gateway) {
+                    let (path, correlation) = (uri.path(), correlation.as_deref());
+                    let call = Call { operation, gateway: gateway.as_str(), path, correlation, card: None };
+                    self.faults.settle(struck, befell, &call, self.clock.now().at);
+                }
+            });
         }
         let left = response.extensions_mut().remove::<Left>();
         if !matches!(intake, Intake::Whole(_)) && version < Version::HTTP_2 {

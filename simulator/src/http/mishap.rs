@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::answer::{Left, empty};
-use crate::clock::{Clock, Waiter};
+use crate::clock::{Clock, LetGo, Waiter};
 use crate::domain::Moment;
 use crate::faults::{Act, Answer, AnswerBody, Faults, Malformed, ResetAt, RetryAfter, StallAt, Struck};
 use crate::tls::{Ending, Endings};
@@ -63,10 +63,11 @@ pub(super) async fn around(
     work: impl Future<Output = Response>,
 ) -> Response {
     let mut met = Met::default();
-    let mut forced = None;
+    let (mut forced, mut anew) = (None, false);
     for one in &struck {
         match &one.act {
-            Act::Wait(time) => scene.waits(*time).await,
+            // Whose gateway began anew has nothing left to wait for.
+            Act::Wait(time) if !anew => anew = scene.waits(one.number, *time).await == LetGo::Anew,
             Act::Stall(StallAt::Before) => scene.stalls(one.number).await,
             Act::Answer(answer) => {
                 met.forced = true;
@@ -97,18 +98,28 @@ pub(super) async fn around(
     response
 }
 
-/// Changes an answer on its way out, and tells the listener how it is to end.
-pub(super) fn finished(met: &mut Met, response: Response) -> Response {
+/// Changes an answer on its way out, and tells the listener how it is to end. What was to befall its body has not struck where
+/// there is none.
+pub(super) fn finished(met: &mut Met, response: Response, settle: impl Fn(&Struck<Act>, bool)) -> Response {
     let mut response = response;
     let mut endings = Vec::new();
+    let is_lost = |one: &Struck<Act>| matches!(one.act, Act::Reset(ResetAt::Before | ResetAt::After));
+    met.unanswered |= met.struck.iter().any(is_lost);
+    let mut missed = Vec::new();
     for one in &met.struck {
+        if one.act.needs_body() {
+            let has_body = response.extensions().get::<Left>().is_some_and(|Left(body)| !body.is_empty());
+            let befalls = has_body && !met.unanswered;
+            settle(one, befalls);
+            if !befalls {
+                missed.push(one.number);
+                continue;
+            }
+        }
         match &one.act {
             Act::Malformed(how) => response = malformed(response, how),
             Act::UnknownMembers(count) => response = with_more_members(response, *count),
-            Act::Reset(ResetAt::Before | ResetAt::After) => {
-                met.unanswered = true;
-                endings.push(Ending::Reset);
-            }
+            Act::Reset(ResetAt::Before | ResetAt::After) => endings.push(Ending::Reset),
             Act::Reset(ResetAt::Head) => endings.push(Ending::ResetInHead),
             Act::Reset(ResetAt::Body) => endings.push(Ending::ResetInBody),
             Act::Truncate => endings.push(Ending::Truncate),
@@ -117,6 +128,7 @@ pub(super) fn finished(met: &mut Met, response: Response) -> Response {
             Act::Answer(_) | Act::Wait(_) | Act::Stall(_) | Act::RevokeBearer => {}
         }
     }
+    met.struck.retain(|one| !missed.contains(&one.number));
     if !endings.is_empty() {
         response.extensions_mut().insert(Endings(endings));
     }
@@ -124,8 +136,14 @@ pub(super) fn finished(met: &mut Met, response: Response) -> Response {
 }
 
 impl Scene<'_> {
-    async fn waits(&self, time: Duration) {
-        self.clock.sleep_until(self.clock.now().at.after(time), self.who.clone()).await;
+    /// For the clock, unless the fault is lifted before.
+    async fn waits(&self, number: u64, time: Duration) -> LetGo {
+        let wait = self.clock.wait(self.clock.now().at.after(time), self.who.clone());
+        let lifted = self.faults.until_lifted_sooner(number, wait.way_out());
+        tokio::select! {
+            let_go = wait.over() => let_go,
+            () = lifted => LetGo::Lifted,
+        }
     }
 
     /// Nothing to wait for, for whoever moves the clock: the fault may be lifted long after that.

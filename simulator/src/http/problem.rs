@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::auth::{AuthError, TooManyTokens};
 use crate::chance::NoRandomness;
@@ -22,6 +23,8 @@ pub(crate) struct Problem {
     code: Option<&'static str>,
     error: Cow<'static, str>,
     why: Option<Why>,
+    /// Members beside code and error.
+    more: Option<Box<Map<String, Value>>>,
 }
 
 #[derive(Serialize)]
@@ -30,11 +33,18 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
     error: &'a str,
+    #[serde(flatten)]
+    more: Option<&'a Map<String, Value>>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code: Some(code), error: error.into(), why: None }
+        Self { status, code: Some(code), error: error.into(), why: None, more: None }
+    }
+
+    /// The same with these members beside code and error.
+    pub(crate) fn with(self, more: Map<String, Value>) -> Self {
+        Self { more: Some(Box::new(more)), ..self }
     }
 
     pub(crate) fn because(mut self, why: Why) -> Self {
@@ -75,6 +85,7 @@ impl From<AuthError> for Problem {
                 code: None,
                 error: "AUTHORIZER_UNAUTHORIZED".into(),
                 why: Some(why),
+                more: None,
             },
             AuthError::Path(why) => {
                 Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "merchant gateway not allowed").because(why)
@@ -147,8 +158,8 @@ impl From<Refusal> for Problem {
                 };
                 Self::unavailable("service unavailable").because(why)
             }
-            // Only the issuer's side fixes dates and numbers: the admin port answers these itself.
-            Refusal::DateNotLater | Refusal::SamePan => Self::internal(),
+            // Only the issuer's side fixes dates and numbers, and forges: the admin port answers these itself.
+            Refusal::DateNotLater | Refusal::SamePan | Refusal::NoReceiver => Self::internal(),
         }
     }
 }
@@ -175,7 +186,10 @@ impl From<TooManyTokens> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = answer(self.status, &ErrorBody { error_code: self.code, error: &self.error });
+        let mut response = answer(
+            self.status,
+            &ErrorBody { error_code: self.code, error: &self.error, more: self.more.as_deref() },
+        );
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

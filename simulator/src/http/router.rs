@@ -120,7 +120,7 @@ mod tests {
             );
             let (_stop, stopped) = Stop::pair();
             let router = router(Arc::clone(&app), "/ecom/v1", stopped);
-            let bearer = app.tokens.issue(&gateway(), clock.now().at).expect("a bearer").0;
+            let bearer = app.tokens.issue(&gateway(), &"c".into(), clock.now().at).expect("a bearer").0;
             Self { app, router, bearer }
         }
 

@@ -205,7 +205,7 @@ pub(crate) struct GatewayToken<'a> {
 pub(crate) struct Fault<'a> {
     #[serde(serialize_with = "redacted")]
     pub(crate) name: &'a str,
-    /// `set`, `struck` or `lifted`.
+    /// `set`, `struck`, `lifted`, or `ended` with its time.
     pub(crate) what: &'static str,
     pub(crate) effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,6 +213,9 @@ pub(crate) struct Fault<'a> {
     /// Stands among the members that every line has.
     #[serde(skip)]
     pub(crate) gateway: Option<&'a str>,
+    /// The gateways to which it is limited, where they are several. The line is one of each of them.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) gateways: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token_id: Option<&'a str>,
     /// Of one that was set: all that was asked for.
@@ -238,16 +241,28 @@ pub(super) fn render(
     serde_json::to_vec(&line).unwrap_or_else(|_| b"{\"kind\":\"unwritable\"}".to_vec()).into()
 }
 
-/// Whether a line without its number is one of this gateway. An identifier needs no escape, and nothing comes before
-/// it but the time.
+/// Whether a line without its number is one of this gateway. An identifier needs no escape; before the one that every line has
+/// comes nothing but the time, and those of a fault that is limited to several stand in a list.
 pub(super) fn is_of(line: &[u8], gateway: &str) -> bool {
     let after_time = || {
         let rest = line.strip_prefix(br#"{"at":""#)?;
         let end = rest.iter().position(|byte| *byte == b'"')?;
-        rest[end..].strip_prefix(br#"","gateway":""#)
+        rest[end..].strip_prefix(br#"","gateway":"#)
     };
-    let named = after_time().and_then(|rest| rest.strip_prefix(gateway.as_bytes()));
-    named.is_some_and(|rest| rest.starts_with(b"\""))
+    let Some(rest) = after_time() else { return false };
+    match rest.strip_prefix(b"\"") {
+        Some(named) => named.strip_prefix(gateway.as_bytes()).is_some_and(|rest| rest.starts_with(b"\"")),
+        None => of_several(rest).is_some_and(|mut several| several.any(|one| one == gateway.as_bytes())),
+    }
+}
+
+/// The gateways of a fault that is limited to several.
+fn of_several(rest: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    const LIST: &[u8] = br#","gateways":["#;
+    let fault = rest.strip_prefix(br#"null,"correlationId":null,"kind":"fault""#)?;
+    let at = fault.windows(LIST.len()).position(|part| part == LIST)?;
+    let list = fault[at + LIST.len()..].split(|byte| *byte == b']').next()?;
+    Some(list.split(|byte| *byte == b'"'))
 }
 
 #[derive(Serialize)]
@@ -304,5 +319,17 @@ mod tests {
             assert!(!is_of(&other, "MGW_000001"), "{}", String::from_utf8_lossy(&other));
         }
         assert!(!is_of(&whose(Some("MGW_000001")), "MGW_00000"));
+    }
+
+    #[test]
+    fn a_fault_of_several_gateways_is_one_of_each_of_them() {
+        let gateways = ["MGW_000001".to_owned(), "MGW_000002".to_owned()];
+        let fault = Fault { gateways: &gateways, ..Fault::new("storm", "lifted", "answer") };
+        let line = render("2026-04-22T10:00:00.000Z", None, None, &Fact::Fault(fault));
+        let of = |gateway| is_of(&line, gateway);
+        assert_eq!(
+            (of("MGW_000001"), of("MGW_000002"), of("MGW_000003"), of("storm")),
+            (true, true, false, false)
+        );
     }
 }

@@ -39,6 +39,9 @@ pub(crate) const SHOWN: &[&str] = &[
     "error",
 ];
 
+/// Below this a number has fewer digits before its point than any card number.
+const SHORT: f64 = 1e11;
+
 /// What may be shown of a body: its members with the values that tell nothing secret. Read and
 /// written in one go, since every request passes here.
 #[derive(Debug)]
@@ -79,6 +82,12 @@ impl Serialize for Deep<'_> {
             serde_json::Value::Array(items) => serializer.collect_seq(items.iter().map(Deep)),
             serde_json::Value::Object(members) => {
                 serializer.collect_map(members.iter().map(|(name, value)| (redact::text(name), Deep(value))))
+            }
+            // A card number is a whole one: the digits behind a point are none.
+            serde_json::Value::Number(number)
+                if number.as_f64().is_some_and(|number| number.fract() != 0.0 && number.abs() < SHORT) =>
+            {
+                number.serialize(serializer)
             }
             serde_json::Value::Number(number) => match redact::text(&number.to_string()) {
                 Cow::Borrowed(_) => number.serialize(serializer),
@@ -206,10 +215,12 @@ mod tests {
     fn what_was_asked_for_is_redacted_however_deep_it_stands() {
         let asked = serde_json::json!({
             "answer": {"status": 503, "members": {"a4000000000000002": [4_000_000_000_000_002_u64, true, null, 0.5]}},
+            "probability": [1.0 / 3.0, 4_000_000_000_000_002.0, 400_000_000_000_002.5],
             "name": format!("x {}", "y".repeat(100)),
         });
         let wanted = serde_json::json!({
             "answer": {"status": 503, "members": {"a…0002": ["…0002", true, null, 0.5]}},
+            "probability": [1.0 / 3.0, "…0020", "…0025"],
             "name": "x [redacted]",
         });
         assert_eq!(serde_json::to_value(Deep(&asked)).expect("JSON"), wanted);

@@ -17,7 +17,7 @@ use crate::world::{Forgery, Job};
 const STRANGER: &str = "D1 Sandbox outbound";
 
 impl Receiver {
-    /// The body of a forged notification; otherwise why it cannot be made.
+    /// The body of a forged notification; otherwise why it cannot be made. Makes keys.
     pub(super) fn forged_body(&self, job: &Job, forgery: Forgery) -> Result<Bytes, String> {
         let update = &job.update;
         let sealed = match update.dpan {

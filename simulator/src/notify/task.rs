@@ -38,7 +38,7 @@ impl Notifier {
             let free = AT_ONCE.saturating_sub(running.len());
             for job in this.world.take_due(&this.receiver.gateway, this.clock.now().at, free) {
                 let this = Arc::clone(&this);
-                running.spawn(async move { this.deliver(job).await });
+                running.spawn(this.deliver(job));
             }
             let full = running.len() >= AT_ONCE;
             let wake = async {
@@ -57,7 +57,7 @@ impl Notifier {
         }
     }
 
-    async fn deliver(&self, job: Job) {
+    async fn deliver(self: Arc<Self>, job: Job) {
         // Numbered by event and attempt, so that the draw does not depend on what else is delivered.
         let event = u64::try_from(job.update.id >> 64).unwrap_or_default();
         let draw = event.wrapping_add(u64::from(job.attempt));
@@ -65,7 +65,10 @@ impl Notifier {
         let body = match (&job.body, job.forged) {
             (Some(body), _) => Ok(body.clone()),
             (None, None) => self.receiver.body(&job).map_err(|none| none.to_string()),
-            (None, Some(forgery)) => self.receiver.forged_body(&job, forgery),
+            (None, Some(forgery)) => {
+                let told = job.clone();
+                self.aside(move |receiver| receiver.forged_body(&told, forgery)).await
+            }
         };
         let attempt = Attempt {
             job: &job,
@@ -77,7 +80,7 @@ impl Notifier {
         };
         self.clock.touch();
         let attempted = match (&body, job.forged) {
-            (Ok(body), Some(Forgery::WrongCertificate)) => match self.receiver.for_a_stranger() {
+            (Ok(body), Some(Forgery::WrongCertificate)) => match self.aside(Receiver::for_a_stranger).await {
                 Ok(stranger) => stranger.attempt(&attempt, body).await,
                 Err(none) => Attempted::failed(none),
             },
@@ -101,6 +104,18 @@ impl Notifier {
         };
         let body = body.unwrap_or_default();
         self.world.settle(&job, settled, &correlation, told(&job, &attempted, next, &body));
+    }
+}
+
+impl Notifier {
+    /// Keys are not made where notifications are sent.
+    async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Receiver) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let this = Arc::clone(self);
+        let made = tokio::task::spawn_blocking(move || work(&this.receiver)).await;
+        made.unwrap_or_else(|_| Err("it was broken off".to_owned()))
     }
 }
 

@@ -24,8 +24,8 @@ pub(super) struct Desk {
     pub(super) members: Vec<Member>,
     /// In lower case: folders that differ in case alone are one folder on some systems.
     reserved: HashSet<String>,
-    /// The number of the next identifier to try. It only grows: none is given out twice by itself.
-    next: u32,
+    /// The number of the next identifier to try. It only grows, with each that was given out: none is given out twice by itself.
+    pub(super) next: u32,
     pub(super) closed: bool,
 }
 
@@ -35,13 +35,24 @@ pub(super) struct Member {
     pub(super) receiver: Option<Url>,
     /// None for one of the configuration, whose files are the user's.
     pub(super) folder: Option<GatewayFolder>,
+    /// Where its files are and those that it needs, as they were when it was made.
+    pub(super) paths: Option<Map<String, Value>>,
     pub(super) telling: Option<Telling>,
 }
 
 impl Member {
     pub(super) fn configured(gateway: &GatewayConfig) -> Self {
         let receiver = gateway.receiver.as_ref().map(|receiver| receiver.url.clone());
-        Self { id: gateway.id.clone(), receiver, folder: None, telling: None }
+        Self { id: gateway.id.clone(), receiver, folder: None, paths: None, telling: None }
+    }
+
+    pub(super) fn listed(&self) -> Listed {
+        Listed {
+            gateway: self.id.to_string(),
+            origin: if self.folder.is_some() { "admin" } else { "configuration" },
+            receiver: self.receiver.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            paths: self.paths.clone(),
+        }
     }
 }
 
@@ -89,11 +100,19 @@ impl Telling {
 pub(super) struct Reserved {
     desk: Arc<Mutex<Desk>>,
     id: GatewayId,
+    /// Of one that was not asked for by name.
+    number: Option<u32>,
 }
 
 impl Reserved {
     pub(super) fn id(&self) -> &GatewayId {
         &self.id
+    }
+
+    /// Nobody is given it by itself any more: it is there, or somebody else has it.
+    pub(super) fn skip(self) {
+        let mut desk = lock(&self.desk);
+        desk.next = desk.next.max(self.number.map_or(0, |number| number + 1));
     }
 }
 
@@ -118,35 +137,31 @@ impl Desk {
         self.members.iter().any(|member| member.id == *id && member.folder.is_some())
     }
 
-    fn made(&self) -> usize {
-        self.members.iter().filter(|member| member.folder.is_some()).count()
+    fn room(&self) -> Result<(), Refused> {
+        let made = self.members.iter().filter(|member| member.folder.is_some()).count();
+        if made + self.reserved.len() >= MOST { Err(Refused::Full) } else { Ok(()) }
     }
 }
 
-/// Reserves an identifier: the given one, or the next that is neither there nor has a folder.
-pub(super) fn reserve(
-    desk: &Arc<Mutex<Desk>>,
-    given: Option<GatewayId>,
-    has_folder: impl Fn(&GatewayId) -> bool,
-) -> Result<Reserved, Refused> {
+/// Reserves a given identifier.
+pub(super) fn reserve(desk: &Arc<Mutex<Desk>>, id: GatewayId) -> Result<Reserved, Refused> {
     let mut state = lock(desk);
-    if state.made() + state.reserved.len() >= MOST {
-        return Err(Refused::Full);
+    state.room()?;
+    if state.has(&id) {
+        return Err(Refused::Taken(id));
     }
-    let id = match given {
-        Some(id) if state.has(&id) => return Err(Refused::Taken(id)),
-        Some(id) => id,
-        None => {
-            let ids =
-                (state.next..=LAST).filter_map(|n| Some((n, GatewayId::parse(&format!("MGW_{n:06}"))?)));
-            let free = { ids }.find(|(_, id)| !state.has(id) && !has_folder(id));
-            let (n, id) = free.ok_or(Refused::NoName)?;
-            state.next = n + 1;
-            id
-        }
-    };
     state.reserved.insert(id.as_str().to_ascii_lowercase());
-    Ok(Reserved { desk: Arc::clone(desk), id })
+    Ok(Reserved { desk: Arc::clone(desk), id, number: None })
+}
+
+/// Reserves the next that is not there.
+pub(super) fn reserve_next(desk: &Arc<Mutex<Desk>>) -> Result<Reserved, Refused> {
+    let mut state = lock(desk);
+    state.room()?;
+    let ids = (state.next..=LAST).filter_map(|n| Some((n, GatewayId::parse(&format!("MGW_{n:06}"))?)));
+    let (number, id) = { ids }.find(|(_, id)| !state.has(id)).ok_or(Refused::NoName)?;
+    state.reserved.insert(id.as_str().to_ascii_lowercase());
+    Ok(Reserved { desk: Arc::clone(desk), id, number: Some(number) })
 }
 
 /// Takes a gateway out that was made at run time. Its identifier stays reserved as long as what is returned.
@@ -157,7 +172,7 @@ pub(super) fn take(desk: &Arc<Mutex<Desk>>, id: &GatewayId) -> Result<(Member, R
         return Err(Refused::Configured);
     }
     state.reserved.insert(id.as_str().to_ascii_lowercase());
-    Ok((state.members.remove(at), Reserved { desk: Arc::clone(desk), id: id.clone() }))
+    Ok((state.members.remove(at), Reserved { desk: Arc::clone(desk), id: id.clone(), number: None }))
 }
 
 pub(super) fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {

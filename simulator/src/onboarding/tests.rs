@@ -112,14 +112,15 @@ async fn a_name_that_is_taken_is_refused_and_a_folder_that_was_left_is_told_of()
 async fn only_so_many_are_made_and_only_those_that_were_made_are_taken_out() {
     let stage = Stage::new();
     let mut reserved: Vec<_> =
-        (0..MOST).map(|_| desk::reserve(&stage.onboarding.desk, None, |_| false).expect("free")).collect();
+        (0..MOST).map(|_| desk::reserve_next(&stage.onboarding.desk).expect("free")).collect();
     assert!(matches!(stage.add(None).await, Err(Refused::Full)));
     reserved.pop();
     assert!(stage.add(None).await.is_ok());
     assert!(matches!(stage.add(None).await, Err(Refused::Full)), "one that was made counts");
     reserved.clear();
-    let numbers = desk::reserve(&stage.onboarding.desk, None, |id| id.as_str() != "MGW_999999");
-    drop(numbers.expect("the last one"));
+    desk::lock(&stage.onboarding.desk).next = 999_999;
+    assert_eq!(stage.add(Some("MGW_000009")).await.expect("by its name"), "MGW_000009");
+    assert_eq!(stage.add(None).await.expect("the last one"), "MGW_999999");
     assert!(matches!(stage.add(None).await, Err(Refused::NoName)));
     let configured = stage.onboarding.remove(&id("MGW_000001")).await;
     assert!(matches!(configured, Err(Refused::Configured)), "{configured:?}");
@@ -167,6 +168,8 @@ async fn a_receiver_is_checked_before_anything_is_made() {
         ),
         (stage.receiver(|to| to.retry.attempts = Some(0)).await, "`receiver.retry.attempts`"),
         (stage.receiver(|to| to.retry.timeout = Some("0s".into())).await, "`receiver.retry.timeout`"),
+        (stage.receiver(|to| to.retry.timeout = Some("61s".into())).await, "`receiver.retry.timeout`"),
+        (stage.receiver(|to| to.retry.max_delay = Some("25h".into())).await, "`receiver.retry.maxDelay`"),
     ] {
         let told = told(refused);
         assert!(told.starts_with(named) && !told.contains("hunter2"), "{told}");
@@ -229,4 +232,33 @@ async fn cards_are_shared_only_with_one_that_was_made_and_is_there() {
     assert!(!stage.has("MGW_000003") && !stage.has("MGW_000004"), "what was made in vain is gone");
     let first = stage.add(None).await.expect("made");
     assert!(order(&first).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_wants_an_rsa_key_waits_for_those_before_and_holds_up_nobody_else() {
+    let stage = Stage::new();
+    let rsa = async || {
+        stage.onboarding.add(Order { id: None, key: KeyKind::Rsa, cards_of: None, receiver: None }).await
+    };
+    let making = stage.onboarding.rsa.acquire_many(4).await.expect("never closed");
+    assert_eq!(stage.add(None).await.expect("made"), "MGW_000003");
+    let orders = stage.onboarding.rsa_orders.acquire_many(20).await.expect("never closed");
+    let refused = rsa().await;
+    assert!(matches!(refused, Err(Refused::Busy)), "{refused:?}");
+    drop(orders);
+    tokio::select! {
+        biased;
+        made = rsa() => panic!("all places are taken: {made:?}"),
+        () = async { for _ in 0..100 { tokio::task::yield_now().await } } => {}
+    }
+    drop(making);
+}
+
+#[tokio::test]
+async fn an_order_that_comes_to_nothing_uses_no_number_up() {
+    let stage = Stage::new();
+    fs::write(stage.path("gateways"), "in the way").expect("written");
+    assert!(matches!(stage.add(None).await, Err(Refused::Folder(_))));
+    fs::remove_file(stage.path("gateways")).expect("removed");
+    assert_eq!(stage.add(None).await.expect("made"), "MGW_000003");
 }

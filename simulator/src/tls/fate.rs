@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use http::HeaderValue;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderValue, Version};
 use hyper::body::{Body as _, Frame};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -116,6 +116,7 @@ impl Fate {
 pub(super) fn befall(
     Endings(endings): Endings,
     response: http::Response<Body>,
+    version: Version,
     connection: &Arc<Connection>,
 ) -> Option<http::Response<Body>> {
     let fate = &connection.fate;
@@ -136,6 +137,10 @@ pub(super) fn befall(
                 let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
                 fate.close_idle.store(ms, Ordering::Release);
                 fate.sealed.notify_one();
+            }
+            // The head is all that can tell it, and what is said there ends the connection too.
+            Ending::Goaway if version < Version::HTTP_2 => {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ending::Goaway => {
                 fate.goaway.store(true, Ordering::Release);
@@ -296,7 +301,7 @@ mod tests {
     async fn to_be_closed() -> Place {
         let place = Connections::new(1).enter().await.expect("a place");
         let endings = Endings(vec![Ending::CloseIdle(AFTER)]);
-        assert!(befall(endings, http::Response::default(), place.connection()).is_some());
+        assert!(befall(endings, http::Response::default(), Version::HTTP_11, place.connection()).is_some());
         place
     }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use d1_fixtures::{Authority, LeafSpec, Minted, PkiError, Usage};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Mutex;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
@@ -26,7 +27,7 @@ const NAME: &str = "D1 Sandbox API";
 pub(crate) struct Hostile {
     pub(crate) faults: Arc<Faults>,
     pub(crate) clock: Clock,
-    pub(crate) certificates: BadCertificates,
+    pub(crate) certificates: Arc<BadCertificates>,
 }
 
 /// D1's certificate, each time wrong in one way; made when asked for.
@@ -36,6 +37,7 @@ pub(crate) struct BadCertificates {
     /// D1's own certificate, PEM: the others have its names.
     pub(crate) own: String,
     pub(crate) client_authority: String,
+    /// Held while one is made, which takes a while.
     pub(crate) made: Mutex<HashMap<BadCertificate, Arc<ServerConfig>>>,
 }
 
@@ -54,7 +56,7 @@ impl Hostile {
                 self.faults.until_lifted(struck.number, None).await;
                 Ok(None)
             }
-            HandshakeFault::Certificate(bad) => match self.certificates.of(bad) {
+            HandshakeFault::Certificate(bad) => match self.certificates.of(bad).await {
                 Ok(config) => Ok(Some(config)),
                 Err(reason) => Err(over(format!("the fault {} has no certificate: {reason}", struck.name))),
             },
@@ -63,14 +65,18 @@ impl Hostile {
 }
 
 impl BadCertificates {
-    fn of(&self, bad: BadCertificate) -> Result<Arc<ServerConfig>, String> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn of(self: &Arc<Self>, bad: BadCertificate) -> Result<Arc<ServerConfig>, String> {
+        let mut made = self.made.lock().await;
         if let Some(config) = made.get(&bad) {
             return Ok(Arc::clone(config));
         }
-        let minted = self.mint(bad).map_err(|fault| fault.to_string())?;
-        let config = server_config(&minted.cert_pem, &minted.key_pem, &self.client_authority, None);
-        let config = config.map_err(|fault| fault.to_string())?;
+        let this = Arc::clone(self);
+        let config = tokio::task::spawn_blocking(move || {
+            let minted = this.mint(bad).map_err(|fault| fault.to_string())?;
+            let config = server_config(&minted.cert_pem, &minted.key_pem, &this.client_authority, None);
+            config.map_err(|fault| fault.to_string())
+        });
+        let config = config.await.map_err(|_| "it was broken off".to_owned())??;
         made.insert(bad, Arc::clone(&config));
         Ok(config)
     }
@@ -92,8 +98,7 @@ impl BadCertificates {
                 not_after: now + Duration::days(730),
                 ..good
             },
-            // A name that the authority may vouch for, so that nothing but the name is wrong.
-            BadCertificate::WrongName => LeafSpec { sans: vec!["::1".to_owned()], ..good },
+            BadCertificate::WrongName => LeafSpec { sans: vec![other_name(&good.sans)], ..good },
             BadCertificate::ClientUsage => LeafSpec { usage: Usage::Client, ..good },
         };
         // Without the authority's key no such fault could be set.
@@ -101,6 +106,14 @@ impl BadCertificates {
             self.authority.as_ref().ok_or(PkiError::AuthorityKey { reason: "it is not there" })?;
         Authority::load(certificate, key)?.issue(&spec)
     }
+}
+
+/// A name that nobody calls D1 by. Where the authority vouches for certain names alone, those below one of them are among
+/// these, so that nothing but the name is wrong. Two labels deep no wildcard has it.
+fn other_name(names: &[String]) -> String {
+    let is_dns = |name: &&String| name.parse::<IpAddr>().is_err();
+    let dns = names.iter().find(is_dns).map_or("invalid", |name| name.trim_start_matches("*."));
+    format!("not.here.{dns}")
 }
 
 /// The names that a certificate is for.
@@ -117,4 +130,21 @@ fn names_of(pem: &str) -> Vec<String> {
         _ => None,
     };
     names.value.general_names.iter().filter_map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wrong_name_is_none_of_the_right_ones_wherever_d1_is_called() {
+        for (names, other) in [
+            (&["localhost", "127.0.0.1", "::1"][..], "not.here.localhost"),
+            (&["10.0.0.7", "*.d1.example"], "not.here.d1.example"),
+            (&["::1"], "not.here.invalid"),
+        ] {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(other_name(&names), other);
+        }
+    }
 }

@@ -173,7 +173,7 @@ impl Shared {
         let service = service_fn({
             let (place, router) = (Arc::clone(&place), self.router);
             move |mut request: Request<Incoming>| {
-                let busy = place.busy();
+                let (busy, version) = (place.busy(), request.version());
                 if let Some(peer) = &peer {
                     request.extensions_mut().insert(Arc::clone(peer));
                 }
@@ -187,7 +187,7 @@ impl Shared {
                     let endings = response.extensions_mut().remove::<Endings>();
                     let left = match endings {
                         None => Some(response),
-                        Some(endings) => befall(endings, response, place.connection()),
+                        Some(endings) => befall(endings, response, version, place.connection()),
                     };
                     drop(busy);
                     left.ok_or(NoAnswer)

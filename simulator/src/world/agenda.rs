@@ -58,6 +58,16 @@ impl Agenda {
         self.add(at, Due::AccessToken(gateway, correlation));
     }
 
+    /// Takes back the end of a bearer.
+    pub(super) fn access_token_revoked(&mut self, at: Moment, gateway: &GatewayId, correlation: &Arc<str>) {
+        let is_it = |due: &Due| matches!(due, Due::AccessToken(whose, under) if whose == gateway && under == correlation);
+        let place =
+            self.items.range((at, 0)..=(at, u64::MAX)).find(|(_, due)| is_it(due)).map(|(place, _)| *place);
+        if let Some(place) = place {
+            self.items.remove(&place);
+        }
+    }
+
     /// At most one a gateway: a new one takes the place of the old one, and nothing that of a refused one.
     pub(super) fn receiver_token_ends(&mut self, gateway: &GatewayId, at: Option<Moment>) {
         if self.receiver_tokens.get(gateway).map(|(at, _)| *at) == at {

@@ -55,7 +55,7 @@ impl Forgery {
 }
 
 impl World {
-    /// Queues a forged notification of a token, to be sent once. Returns the number of its journal entry.
+    /// Queues a forged notification of a token, to be sent once to the receiver of its gateway. Returns the number of its journal entry.
     pub(crate) fn forge(
         &self,
         gateway: &GatewayId,
@@ -68,8 +68,13 @@ impl World {
         if state.outbox.len() >= limit {
             return Err(Refusal::Full { what: "notifications", limit });
         }
+        let has_receiver = state.outbox.is_told(gateway);
         let known = state.tokens.get_mut(&token).filter(|token| token.gateway == *gateway);
         let known = known.ok_or(Refusal::UnknownToken)?;
+        // Nobody would take it, and no clock would get past it.
+        if !has_receiver {
+            return Err(Refusal::NoReceiver);
+        }
         if known.state == TokenState::Deleted {
             return Err(Refusal::ForbiddenState { state: known.state, wanted: "ACTIVE or SUSPENDED" });
         }

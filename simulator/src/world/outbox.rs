@@ -75,7 +75,8 @@ impl Outbox {
     /// So many are for this gateway.
     pub(super) fn len_of(&self, gateway: &GatewayId) -> usize {
         let of = |queue: &&VecDeque<Job>| queue.front().is_some_and(|job| job.gateway == *gateway);
-        self.queues.values().filter(of).map(VecDeque::len).sum()
+        let held = self.held.iter().filter(|(_, job)| job.gateway == *gateway).count();
+        held + self.queues.values().filter(of).map(VecDeque::len).sum::<usize>()
     }
 
     fn epoch_of(&self, gateway: &GatewayId) -> u64 {
@@ -197,10 +198,11 @@ impl Outbox {
         }
     }
 
-    /// The notification of a token that waits for the next one, unless it is on its way by now.
+    /// The notification of a token that waits for the next one, unless it is on its way by now. Where it was tried and is
+    /// to be tried again, its receiver has said when.
     fn take_aside(&mut self, token: TokenId) -> Option<Job> {
         let lane = self.aside.remove(&token)?;
-        let job = self.queues.get(&lane)?.front()?;
+        let job = self.queues.get(&lane)?.front().filter(|job| job.attempt == 1)?;
         let due = self.due.get_mut(&job.gateway)?;
         let waits = due.iter().find(|(_, _, waiting)| *waiting == lane).copied()?;
         due.remove(&waits);
@@ -236,6 +238,12 @@ impl Outbox {
     /// Nothing that is due by now has still to be taken.
     pub(super) fn is_taken(&self, now: Moment) -> bool {
         self.due.values().all(|due| due.first().is_none_or(|(at, _, _)| *at > now))
+    }
+
+    /// So many are due by now and have still to be taken.
+    pub(super) fn due(&self, now: Moment) -> usize {
+        let due = |due: &BTreeSet<(Moment, u64, Lane)>| due.iter().take_while(|(at, ..)| *at <= now).count();
+        self.due.values().map(due).sum()
     }
 
     /// So many are being delivered.

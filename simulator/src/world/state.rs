@@ -71,6 +71,8 @@ pub(super) struct State {
     pub(super) agenda: Agenda,
     /// What fell due since somebody began to move the clock.
     pub(super) fired: Option<Log>,
+    /// Of what is planned for by now some has still to happen: who delivers one by one waits for it.
+    pub(super) firing: bool,
     pub(super) counters: Counters,
 }
 

@@ -108,7 +108,7 @@ impl Run {
                 self.model.pass(u64::from(seconds));
                 let to = self.clock.now().at.after(Duration::from_secs(seconds.into()));
                 self.clock.advance_to(to).expect("manual");
-                self.world.fire_due(&self.clock);
+                while self.world.fire_some(&self.clock) {}
             }
         }
         self.told()?;
@@ -220,9 +220,11 @@ fn name(refusal: Refusal) -> &'static str {
         Refusal::UnknownMerchant | Refusal::UnknownToken => "unknown",
         Refusal::ForbiddenState { .. } => "forbidden state",
         Refusal::Declined => "declined",
-        Refusal::IssuerUnavailable | Refusal::DateNotLater | Refusal::SamePan | Refusal::Full { .. } => {
-            "another refusal"
-        }
+        Refusal::IssuerUnavailable
+        | Refusal::DateNotLater
+        | Refusal::SamePan
+        | Refusal::NoReceiver
+        | Refusal::Full { .. } => "another refusal",
     }
 }
 

@@ -235,7 +235,7 @@ async fn while_somebody_needs_the_clock_to_stand_still_nobody_moves_it_and_who_w
             let (status, text) = sandbox.admin.post_text("/clock/lease", body.to_string()).await;
             let headers = [("content-type".to_owned(), "application/json".to_owned())];
             assert_eq!(
-                document().judge_answer("leaseClock", status, &headers, text.as_bytes()),
+                sandbox.admin.document().judge_answer("leaseClock", status, &headers, text.as_bytes()),
                 Ok(()),
                 "{text}"
             );

@@ -133,3 +133,17 @@ async fn a_forgery_that_cannot_be_is_refused_by_name() {
     scene.sandbox.admin.event(&scene.token, "token.delete", json!({})).await;
     assert_eq!(forged(&scene.token, "tampered").await.0, 409);
 }
+
+#[tokio::test]
+async fn a_gateway_without_a_receiver_is_sent_no_forgery_and_the_clock_goes_on() {
+    let sandbox = Sandbox::start().await;
+    let caller = sandbox.caller(Papers::other());
+    let bearer = caller.bearer().await;
+    let merchant = caller.merchant(&bearer).await;
+    let token = caller.token(&bearer, &merchant).await;
+    let body = json!({"gateway": system_tests::OTHER_GATEWAY, "tokenId": token, "as": "tampered"});
+    let (status, told) = sandbox.admin.post("/notifications/forged", body).await;
+    assert_eq!((status, &told["errorCode"]), (409, &json!("NO_RECEIVER")), "{told}");
+    let state: Value = serde_json::from_str(&sandbox.admin.get("/state").await).expect("JSON");
+    assert_eq!(state["outbox"], 0);
+}

@@ -126,7 +126,10 @@ async fn a_connection_that_is_sent_away_answers_and_the_next_call_comes_over_ano
         };
         assert_eq!((shop.tokenize().await, handshakes().await), (Ok(201), 1));
         shop.sandbox.admin.fault(json!({"goaway": true, "times": 1})).await;
-        assert_eq!(shop.tokenize().await, Ok(201), "it is still answered");
+        let answer = shop.caller.tokenize(&shop.bearer, &shop.merchant, APPROVED, "1239").await;
+        // A caller of HTTP/1.1 learns it from the answer, or would send his next call onto a connection that dies.
+        let told = answer.headers.get("connection").map(http::HeaderValue::as_bytes);
+        assert_eq!((answer.status, told), (201, (!http2).then_some(&b"close"[..])));
         // In HTTP/2 the farewell may come after the answer: whoever is first, the second call from here is not the first
         // connection's any more.
         assert_eq!((shop.tokenize().await, shop.tokenize().await), (Ok(201), Ok(201)));
@@ -218,6 +221,57 @@ async fn a_revoked_bearer_is_refused_from_then_on_and_a_new_one_is_good() {
     assert_eq!((shop.tokenize().await, shop.tokenize().await), (Ok(401), Ok(401)));
     let shop = Shop { bearer: shop.caller.bearer().await, ..shop };
     assert_eq!(shop.tokenize().await, Ok(201));
+    // The first has ended already: of the two there is one end to come.
+    let (_, passed) = advanced(&shop.sandbox, json!({"by": "1h"})).await;
+    let what = |fired: &Value| fired["what"].clone();
+    let fired: Vec<Value> = passed["fired"].as_array().expect("a list").iter().map(what).collect();
+    assert_eq!(fired, [json!("accessToken")]);
+}
+
+#[tokio::test]
+async fn what_befalls_a_body_waits_for_an_answer_that_has_one() {
+    let shop = Shop::open(true).await;
+    let token = shop.caller.token(&shop.bearer, &shop.merchant).await;
+    shop.sandbox.admin.fault(json!({"name": "half", "truncate": true, "times": 1})).await;
+    let path = shop.caller.path(&format!("/{}/tokens/{token}", shop.merchant));
+    let deleted = shop.caller.call(Method::DELETE, &path, &shop.bearer, Value::Null).await;
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    let bearer = format!("Bearer {}", shop.bearer);
+    let headers = [("x-correlation-id", "faults"), ("authorization", bearer.as_str())];
+    shop.caller.try_send(Method::GET, &path, &headers, "").await.expect_err("half of its 404");
+    shop.caller.call(Method::GET, &path, &shop.bearer, Value::Null).await;
+    let entries = shop.sandbox.admin.journal().await;
+    let struck: Vec<_> = entries.iter().filter(|entry| entry["what"] == "struck").collect();
+    assert_eq!((struck.len(), &struck[0]["operation"]), (1, &json!("getToken")));
+}
+
+#[tokio::test]
+async fn a_call_that_waits_goes_on_when_what_it_waits_for_is_lifted_or_all_begins_anew() {
+    let shop = Shop::open(true).await;
+    let again = shop.sandbox.caller(Papers::good());
+    for end in ["/faults/slow", "/reset", "/reset?gateway=MGW_000001"] {
+        let (bearer, merchant) = (again.bearer().await, again.merchant(&again.bearer().await).await);
+        for name in ["slow", "slower"] {
+            shop.sandbox.admin.fault(json!({"name": name, "on": ["createToken"], "latency": "10s"})).await;
+            if end.starts_with("/faults") {
+                break;
+            }
+        }
+        let ends = async {
+            shop.sandbox.admin.struck("slow").await;
+            while shop.sandbox.admin.get("/clock?wait_ms=10000").await.contains(r#""heldUntil":null"#) {}
+            match end {
+                "/faults/slow" => assert_eq!(shop.sandbox.admin.delete(end).await, 204),
+                reset => assert_eq!(shop.sandbox.admin.post(reset, json!({})).await.0, 204),
+            }
+            shop.sandbox.admin.get("/clock").await
+        };
+        let (answer, clock) = tokio::join!(again.tokenize(&bearer, &merchant, APPROVED, "1239"), ends);
+        // What began anew knows the bearer no more.
+        assert_eq!(answer.status, if end == "/faults/slow" { 201 } else { 401 }, "{end}");
+        assert!(clock.contains(r#""heldUntil":null"#), "{end}: {clock}");
+        shop.sandbox.admin.delete("/faults").await;
+    }
 }
 
 #[tokio::test]

@@ -258,7 +258,11 @@ async fn an_answer_that_one_waits_for_is_its_own_and_is_not_waited_for_once_it_i
     let held = async |whose: &str| -> Value {
         let text = sandbox.admin.get(&format!("/clock?{whose}")).await;
         let headers = [("content-type".to_owned(), "application/json".to_owned())];
-        assert_eq!(document().judge_answer("getClock", 200, &headers, text.as_bytes()), Ok(()), "{text}");
+        assert_eq!(
+            sandbox.admin.document().judge_answer("getClock", 200, &headers, text.as_bytes()),
+            Ok(()),
+            "{text}"
+        );
         serde_json::from_str::<Value>(&text).expect("JSON")["heldUntil"].clone()
     };
     let (answer, ()) = tokio::join!(waits, async {

@@ -60,7 +60,7 @@ impl App {
     fn forget(&self, gateway: &GatewayId) {
         self.tokens.forget(gateway);
         self.seen.forget(gateway);
-        self.clock.let_go_of(gateway);
+        self.clock.let_go_of(Some(gateway));
     }
 }
 
@@ -96,7 +96,9 @@ impl From<Refused> for Problem {
             Refused::Folder(InitError::Pki(_)) | Refused::BrokenOff => Self::internal(),
             Refused::Folder(_) => conflict("FOLDER_UNUSABLE"),
             Refused::NoCards => Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", refused.to_string()),
-            Refused::NoName | Refused::Full | Refused::Stops => Self::unavailable(refused.to_string()),
+            Refused::NoName | Refused::Full | Refused::Busy | Refused::Stops => {
+                Self::unavailable(refused.to_string())
+            }
             Refused::Unknown => Self::not_found("gateway: no such gateway"),
             Refused::Value(ConfigError::Value { key, expected, found }) => {
                 let error = format!("{key}: expected {expected}, found {found}");

@@ -50,8 +50,7 @@ pub(super) async fn info(State(admin): State<Arc<Admin>>) -> Response {
     let clock = &admin.app.clock;
     let mut info = serde_json::to_value(&admin.facts).unwrap_or_default();
     info["clock"] = Value::from(if clock.is_manual() { "manual" } else { "real" });
-    let gateways = admin.onboarding.list().into_iter().map(|gateway| Value::from(gateway.gateway));
-    info["gateways"] = gateways.collect();
+    info["gateways"] = admin.onboarding.ids().into();
     info["now"] = Value::from(rfc3339(clock.now().at));
     answer(StatusCode::OK, &info)
 }
@@ -160,6 +159,7 @@ pub(super) async fn reset(
         None => {
             app.tokens.reset();
             app.seen.reset();
+            app.clock.let_go_of(None);
             app.world.reset(app.clock.now().at);
         }
     }
@@ -188,6 +188,10 @@ fn refused_event(refusal: Refusal, (member, event): (&'static str, &'static str)
         }
         Refusal::DateNotLater => bad("exp: expected a date after the present one"),
         Refusal::SamePan => bad("pan: expected another number than the card has"),
+        Refusal::NoReceiver => {
+            let error = "gateway: it has no receiver that could be told; give it one";
+            Problem::new(StatusCode::CONFLICT, "NO_RECEIVER", error)
+        }
         Refusal::Full { what, limit } => Problem::unavailable(format!(
             "at most {limit} {what} may wait; start the receiver or POST /reset"
         )),

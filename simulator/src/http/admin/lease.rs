@@ -1,6 +1,8 @@
 //! `/clock/lease`: who has the clock for himself, so that nobody else moves it under his feet, and who needs it to stand
 //! still.
 
+mod moving;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Admin;
@@ -59,6 +61,8 @@ pub(super) struct Desk {
     leases: Mutex<Vec<Lease>>,
     /// Who is to move the clock needs all places, the others one each. They are had in the order of asking.
     places: Arc<Semaphore>,
+    /// A lease lasts longer than it seemed.
+    renewed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,12 @@ struct Lease {
     id: String,
     holder: String,
     still: bool,
+    lasts: Duration,
     ends: Duration,
+    /// It does not end while its holder has the clock moved.
+    moving: bool,
+    /// It ends as soon as that is over.
+    given_back: bool,
     _places: OwnedSemaphorePermit,
 }
 
@@ -91,7 +100,11 @@ pub(super) enum Refused {
          a sandbox of your own"
     )]
     Still { holder: String, seconds: u64 },
-    #[error("somebody who asked before has the clock: ask again, or with `wait`")]
+    #[error(
+        "{holder} has the clock moved at the moment: wait until that is over, or use a sandbox of your own"
+    )]
+    Moving { holder: String },
+    #[error("somebody has the clock moved at the moment, or has asked before: ask again, or with `wait`")]
     Busy,
     #[error("lease: it has ended or was never given; take a new one with POST /clock/lease")]
     Ended,
@@ -102,20 +115,13 @@ pub(super) enum Refused {
 impl Desk {
     pub(super) fn new() -> Self {
         let places = Arc::new(Semaphore::new(MOST_STILL as usize));
-        Self { made: Stopwatch::start(), leases: Mutex::default(), places }
+        Self { made: Stopwatch::start(), leases: Mutex::default(), places, renewed: watch::Sender::new(()) }
     }
 
     /// Whether who shows `lease`, or nothing, may go to an end of what is due, or move the clock.
     pub(super) fn check(&self, lease: Option<&str>, moves: bool) -> Result<(), Refused> {
         let now = self.made.elapsed();
-        let held = self.living(now);
-        let own = held.iter().find(|held| lease == Some(&held.id));
-        match (held.first(), own) {
-            (Some(held), _) if held.still && moves => Err(held.in_use(now)),
-            (Some(held), None) if !held.still => Err(held.in_use(now)),
-            (_, None) if lease.is_some() => Err(Refused::Ended),
-            _ => Ok(()),
-        }
+        judged(&self.living(now), lease, moves, now).map(drop)
     }
 
     async fn ask(&self, ask: Ask) -> Result<Given, Refused> {
@@ -127,15 +133,17 @@ impl Desk {
         let given = Given { id: encode(&secret_bytes()?[..16]), holder, still: ask.still };
         let now = self.made.elapsed();
         let Given { id, holder, still } = given.clone();
-        self.living(now).push(Lease { id, holder, still, ends: now + ask.lasts, _places: places });
+        let (lasts, ends) = (ask.lasts, now + ask.lasts);
+        let (moving, given_back) = (false, false);
+        self.living(now).push(Lease { id, holder, still, lasts, ends, moving, given_back, _places: places });
         Ok(given)
     }
 
     fn renew(&self, id: &str, lasts: Duration) -> Result<Given, Refused> {
         let now = self.made.elapsed();
         let mut held = self.living(now);
-        if let Some(lease) = held.iter_mut().find(|lease| lease.id == id) {
-            lease.ends = now + lasts;
+        if let Some(lease) = held.iter_mut().find(|lease| lease.is(Some(id))) {
+            (lease.lasts, lease.ends) = (lasts, now + lasts);
             return Ok(Given { id: id.to_owned(), holder: lease.holder.clone(), still: lease.still });
         }
         match held.first() {
@@ -148,15 +156,19 @@ impl Desk {
     async fn places(&self, still: bool, wait: Duration) -> Result<OwnedSemaphorePermit, Refused> {
         let wanted = if still { 1 } else { MOST_STILL };
         let mut places = pin!(Arc::clone(&self.places).acquire_many_owned(wanted));
+        let mut renewed = self.renewed.subscribe();
         let had = timeout(wait, async {
             loop {
+                renewed.mark_unchanged();
                 let now = self.made.elapsed();
-                let next = self.living(now).iter().map(|lease| lease.ends).min();
+                let next =
+                    self.living(now).iter().filter(|lease| !lease.moving).map(|lease| lease.ends).min();
                 // Without any nothing is in the way but those who asked before.
                 let next = next.map_or(LONGEST_WAIT, |ends| ends.saturating_sub(now));
                 tokio::select! {
                     biased;
                     places = &mut places => return places,
+                    _ = renewed.changed() => {}
                     () = sleep(next) => {}
                 }
             }
@@ -173,23 +185,46 @@ impl Desk {
 
     fn give_back(&self, id: &str) -> Result<(), Refused> {
         let mut held = self.living(self.made.elapsed());
-        let at = held.iter().position(|lease| lease.id == id).ok_or(Refused::Ended)?;
-        held.remove(at);
+        let at = held.iter().position(|lease| lease.is(Some(id))).ok_or(Refused::Ended)?;
+        if held[at].moving {
+            held[at].given_back = true;
+        } else {
+            held.remove(at);
+        }
         Ok(())
     }
 
     /// The leases that have not ended.
     fn living(&self, now: Duration) -> MutexGuard<'_, Vec<Lease>> {
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.retain(|lease| lease.ends > now);
+        leases.retain(|lease| lease.moving || lease.ends > now);
         leases
     }
 }
 
+/// Which of the leases that last is that of who shows `lease`, if he may do what he wants.
+fn judged(held: &[Lease], lease: Option<&str>, moves: bool, now: Duration) -> Result<Option<usize>, Refused> {
+    let own = held.iter().position(|held| held.is(lease));
+    match (held.first(), own) {
+        (Some(held), _) if held.still && moves => Err(held.in_use(now)),
+        (Some(held), None) if !held.still => Err(held.in_use(now)),
+        (_, None) if lease.is_some() => Err(Refused::Ended),
+        _ => Ok(own),
+    }
+}
+
 impl Lease {
+    /// Whether it is the one that is shown.
+    fn is(&self, shown: Option<&str>) -> bool {
+        shown == Some(self.id.as_str()) && !self.given_back
+    }
+
     fn in_use(&self, now: Duration) -> Refused {
         let seconds = self.ends.saturating_sub(now).as_secs() + 1;
         let holder = redacted(&self.holder).into_owned();
+        if self.moving {
+            return Refused::Moving { holder };
+        }
         if self.still { Refused::Still { holder, seconds } } else { Refused::InUse { holder, seconds } }
     }
 }
@@ -198,7 +233,9 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let conflict = |code| Self::new(StatusCode::CONFLICT, code, refused.to_string());
         match refused {
-            Refused::InUse { .. } | Refused::Still { .. } | Refused::Busy => conflict("CLOCK_IN_USE"),
+            Refused::InUse { .. } | Refused::Still { .. } | Refused::Moving { .. } | Refused::Busy => {
+                conflict("CLOCK_IN_USE")
+            }
             Refused::Ended => conflict("LEASE_ENDED"),
             Refused::Randomness(_) => Self::internal(),
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::handlers::{LONGEST_WAIT, Steer, bad_parameter};
@@ -17,7 +18,7 @@ use crate::domain::{GatewayId, IssuerEvent, TokenId};
 use crate::http::answer::answer;
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, Members, Wire};
-use crate::world::{Halt, NAMES, Wanted, Way};
+use crate::world::{Halt, Halted, NAMES, Passed, Turn, Wanted, Way};
 
 /// The longest step of the clock: ten years.
 const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
@@ -26,12 +27,22 @@ const MOST_GATEWAYS: usize = 64;
 /// The longest silence that is waited for, in real time.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
+/// So many wait for their turn to move the clock; it takes long where a peer hangs.
+pub(super) const MOST_WAITING: usize = 16;
+
 /// Body of `POST /clock/advance`.
 pub(super) struct Advance {
     way: Way,
     /// In real time.
     silence: Duration,
     lease: Option<String>,
+}
+
+impl Advance {
+    /// What is due by now may be awaited by others than who moves the clock.
+    fn moves(&self) -> bool {
+        self.way != Way::Quiet
+    }
 }
 
 impl Wire for Advance {
@@ -140,32 +151,67 @@ pub(super) async fn clock(
     Ok(answer(StatusCode::OK, &body))
 }
 
-/// Moves the clock. Who asked may go away: a step is made whole all the same.
+/// Moves the clock, once it is one's turn: who goes away before has moved nothing. Who goes away later has what is to happen at
+/// the stop that the clock is at made whole, and no more.
 pub(super) async fn advance(
     State(admin): State<Arc<Admin>>,
     Steer(advance): Steer<Advance>,
 ) -> Result<Response, Problem> {
+    admin.lease.check(advance.lease.as_deref(), advance.moves())?;
+    let mut turn = admin.turn().await?;
+    // Its end is that of who asks.
+    let (asks, _asked) = oneshot::channel::<()>();
     let passing = tokio::spawn(async move {
         let (app, mut stop) = (&admin.app, admin.stop.clone());
-        let passing = async {
-            let mut turn = app.world.turn().await;
-            admin.lease.check(advance.lease.as_deref(), advance.way != Way::Quiet)?;
-            let passed = app.world.advance(&mut turn, &app.clock, advance.way, advance.silence).await;
-            passed.map_err(Problem::from)
-        };
+        let _passage = admin.lease.begin(advance.lease.as_deref(), advance.moves())?;
+        let is_over = || asks.is_closed();
+        let passing = app.world.advance(&mut turn, &app.clock, (advance.way, advance.silence), &is_over);
         tokio::select! {
-            passed = passing => passed,
+            passed = passing => passed.map_err(Problem::from),
             () = stop.told() => Err(Problem::unavailable("the sandbox stops")),
         }
     });
-    let passed = passing.await.map_err(|_| Problem::internal())??;
-    let body = json!({
-        "now": rfc3339(passed.now),
-        "fired": passed.fired,
-        "leftOut": passed.left_out,
-        "journal": passed.journal,
-    });
-    Ok(answer(StatusCode::OK, &body))
+    let passed = passing.await.map_err(|_| Problem::internal())?;
+    Ok(answer(StatusCode::OK, &told(passed?)))
+}
+
+impl Admin {
+    /// Whose turn it is to move the clock.
+    async fn turn(&self) -> Result<Turn, Problem> {
+        let full = |_| {
+            let error = format!(
+                "{MOST_WAITING} wait already to move the clock; ask again once one of them is through"
+            );
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_WAIT", error)
+        };
+        let _place = self.movers.try_acquire().map_err(full)?;
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            turn = self.app.world.turn() => Ok(turn),
+            () = stop.told() => Err(Problem::unavailable("the sandbox stops")),
+        }
+    }
+}
+
+fn told(passed: Passed) -> Map<String, Value> {
+    let Passed { now, fired, left_out, journal } = passed;
+    let members = [
+        ("now", json!(rfc3339(now))),
+        ("fired", json!(fired)),
+        ("leftOut", json!(left_out)),
+        ("journal", json!(journal)),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+impl From<Halted> for Problem {
+    fn from(halted: Halted) -> Self {
+        let problem = Self::from(halted.why);
+        match halted.so_far {
+            Some(passed) => problem.with(told(passed)),
+            None => problem,
+        }
+    }
 }
 
 impl From<Halt> for Problem {
@@ -177,7 +223,86 @@ impl From<Halt> for Problem {
             Halt::NotQuiet { .. } | Halt::NotSilent { .. } => (StatusCode::CONFLICT, "NOT_QUIET"),
             Halt::NothingDue { .. } => (StatusCode::CONFLICT, "NOTHING_DUE"),
             Halt::TooManyStops { .. } => (StatusCode::CONFLICT, "TOO_MANY_STOPS"),
+            Halt::TooLong { .. } => (StatusCode::CONFLICT, "TOO_LONG"),
         };
         Self::new(status, code, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use http::Request;
+    use tower::ServiceExt as _;
+
+    use super::super::router;
+    use super::super::tests::admin_on;
+    use super::*;
+    use crate::clock::ClockMode;
+    use crate::domain::Moment;
+
+    const START: Moment = Moment::from_ms(1_776_852_000_000);
+
+    fn by_an_hour(admin: &Arc<Admin>) -> impl Future<Output = (u16, Value)> + Send + 'static {
+        let request = Request::post("/clock/advance").header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(Body::from(r#"{"by":"1h"}"#));
+        let answer = router(Arc::clone(admin)).oneshot(request.expect("a request"));
+        async move {
+            let answer = answer.await.expect("an answer");
+            let status = answer.status().as_u16();
+            let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+            (status, serde_json::from_slice(&body).unwrap_or_default())
+        }
+    }
+
+    /// Gives up once nobody has anything to do any more, which is when it waits for its turn.
+    async fn given_up(asks: impl Future<Output = (u16, Value)> + Send + 'static) {
+        let asks = tokio::spawn(asks);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        asks.abort();
+        assert!(asks.await.is_err(), "given up");
+    }
+
+    fn stage() -> (Arc<Admin>, tokio::sync::watch::Sender<bool>) {
+        admin_on(ClockMode::Manual { start_ms: START.as_ms() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_away_before_his_turn_has_not_moved_the_clock_and_who_goes_later_is_not_missed() {
+        let (admin, _stop) = stage();
+        // The first hangs by an exchange until it is gone.
+        let open = admin.app.clock.open();
+        let first = tokio::spawn(by_an_hour(&admin));
+        given_up(by_an_hour(&admin)).await;
+        drop(open);
+        let (status, passed) = first.await.expect("an answer");
+        assert_eq!((status, &passed["now"]), (200, &json!("2026-04-22T11:00:00.000Z")));
+        // One that was begun is over before the next, whoever is there to hear of it; nothing is to happen at its first stop.
+        let open = admin.app.clock.open();
+        given_up(by_an_hour(&admin)).await;
+        drop(open);
+        let (_, passed) = by_an_hour(&admin).await;
+        assert_eq!(passed["now"], "2026-04-22T12:00:00.000Z");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_most_sixteen_wait_for_their_turn_and_a_halt_tells_what_came_of_it() {
+        let (admin, _stop) = stage();
+        let _open = admin.app.clock.open();
+        let first = tokio::spawn(by_an_hour(&admin));
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (0..MOST_WAITING).map(|_| tokio::spawn(by_an_hour(&admin))).collect();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let (status, refused) = by_an_hour(&admin).await;
+        assert_eq!((status, &refused["errorCode"]), (503, &json!("TOO_MANY_WAIT")), "{refused}");
+        others.iter().for_each(tokio::task::JoinHandle::abort);
+        let (status, halted) = first.await.expect("an answer");
+        assert_eq!((status, &halted["errorCode"]), (409, &json!("NOT_QUIET")), "{halted}");
+        let so_far = json!([halted["now"], halted["fired"], halted["leftOut"], halted["journal"]]);
+        assert_eq!(so_far, json!(["2026-04-22T10:00:00.000Z", [], 0, 0]));
     }
 }

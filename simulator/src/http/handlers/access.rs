@@ -30,7 +30,7 @@ pub(crate) async fn get_access_token(
     if app.policy.refuse_replayed_jti {
         app.seen.use_up(&caller.gateway, used, dated).map_err(refused)?;
     }
-    let (bearer, ends) = app.tokens.issue(&caller.gateway, app.clock.now().at)?;
+    let (bearer, ends) = app.tokens.issue(&caller.gateway, &caller.correlation, app.clock.now().at)?;
     app.world.access_token_ends(&caller.gateway, &caller.correlation, ends);
     let mut response = answer(StatusCode::OK, &AccessTokenAnswer::new(bearer));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -10,13 +10,17 @@ use super::{
 };
 use crate::scenario::broken::Broken;
 use crate::scenario::finding::{Findings, Place};
-use crate::scenario::members::{self, MAX_TIME, Members, Named};
+use crate::scenario::members::{self, Members, Named};
 use crate::scenario::node::{Key, Node};
 
 /// The clock stands here before the first step, unless the stage says otherwise.
 const FIRST_MOMENT: &str = "2026-04-22T10:00:00Z";
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
+/// As a sandbox takes it.
+const DAY: Duration = Duration::from_hours(24);
+/// As a sandbox takes it.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The stages of several files, put together; names that stand in two of them are told.
 #[derive(Debug, Default)]
@@ -159,8 +163,8 @@ fn retry(node: &Node, findings: &mut Findings) -> Option<Retry> {
         m.take(name).and_then(|node| members::time(node, name, Duration::from_millis(1), most, findings))
     };
     let first_delay = time("firstDelay", HOUR, findings);
-    let max_delay = time("maxDelay", MAX_TIME, findings);
-    let timeout = time("timeout", HOUR, findings);
+    let max_delay = time("maxDelay", DAY, findings);
+    let timeout = time("timeout", MINUTE, findings);
     let factor = m.take("factor").and_then(|node| members::whole(node, "`factor`", 1, 100, findings));
     let attempts = m.take("attempts").and_then(|node| members::whole(node, "`attempts`", 1, 100, findings));
     m.done(findings);

@@ -103,12 +103,12 @@ fn a_full_outbox_refuses_a_cause_whole_and_puts_off_a_planned_one() {
 
     let clock = clock();
     clock.advance_to(clock.now().at.after(Duration::from_secs(5))).expect("manual");
-    world.fire_due(&clock);
+    while world.fire_some(&clock) {}
     assert_eq!(world.token(&gateway(1), shop, planned.id).expect("live").state, TokenState::Active);
     let job = world.take_due(&gateway(1), clock.now().at, 1).remove(0);
     world.settle(&job, Settled::Over, "", Delivery::default());
     clock.advance_to(clock.now().at.after(PUT_OFF)).expect("manual");
-    world.fire_due(&clock);
+    while world.fire_some(&clock) {}
     assert_eq!(world.token(&gateway(1), shop, planned.id).expect("live").state, TokenState::Suspended);
 }
 

@@ -148,6 +148,29 @@ fn who_waits_in_vain_for_the_next_goes_at_the_end_of_its_wait() {
 }
 
 #[test]
+fn who_was_not_accepted_while_it_waited_for_the_next_is_tried_again_when_it_said_and_no_sooner() {
+    let mut outbox = Outbox::default();
+    outbox.tell(gateway());
+    let whose = || (gateway(), MerchantId::from_number(1), TokenId::from_number(1));
+    outbox.push(whose(), update(1), NOW, Some((7, Notice::Reorder(TEN))));
+    let first = outbox.take_due(&gateway(), SOON, 1).remove(0);
+    let (later, body) = (Moment::from_ms(70_000), Some(Bytes::from_static(b"{}")));
+    assert!(outbox.settle(&first, Settled::Again { at: later, body: body.clone() }));
+    outbox.push(whose(), update(2), SOON, None);
+    assert_eq!(drained(&mut outbox, SOON), [2], "the first was told to wait");
+    let again = outbox.take_due(&gateway(), later, 1).remove(0);
+    assert_eq!((again.update.sequence, again.attempt, &again.body), (1, 2, &body));
+    assert!(outbox.settle(&again, Settled::Over) && outbox.len() == 0);
+}
+
+#[test]
+fn what_is_held_of_a_gateway_counts_among_what_it_waits_for() {
+    let (outbox, _) = order_of(&[Some(Notice::Hold(HoldOrder::InOrder)), None], Moment::from_ms(-1));
+    let other = GatewayId::parse("MGW_000002").expect("an id");
+    assert_eq!((outbox.len(), outbox.len_of(&gateway()), outbox.len_of(&other)), (2, 2, 0));
+}
+
+#[test]
 fn a_delay_holds_up_what_stands_behind_it() {
     let (mut outbox, out) = order_of(&[None, Some(Notice::Delay(TEN)), None], NOW);
     assert_eq!((out, outbox.len()), (vec![1], 2));

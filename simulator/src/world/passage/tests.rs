@@ -45,7 +45,12 @@ fn token(world: &World, clock: &Clock) -> Token {
 }
 
 async fn by(world: &World, clock: &Clock, seconds: u64) -> Result<Passed, Halt> {
-    world.advance(&mut world.turn().await, clock, Way::By(Duration::from_secs(seconds)), Duration::ZERO).await
+    go(world, clock, Way::By(Duration::from_secs(seconds)), Duration::ZERO).await.map_err(|halted| halted.why)
+}
+
+/// Somebody waits for the end of it.
+async fn go(world: &World, clock: &Clock, way: Way, silence: Duration) -> Result<Passed, Halted> {
+    world.advance(&mut world.turn().await, clock, (way, silence), &|| false).await
 }
 
 async fn suspended(journal: &Journal) -> String {
@@ -122,7 +127,7 @@ async fn on_the_manual_clock_a_planned_event_happens_when_the_clock_gets_there()
     let schedule = tokio::spawn(Arc::clone(&world).keep_schedule(clock.clone(), stopped));
     token(&world, &clock);
     clock.advance_to(START.after(Duration::from_millis(4_999))).expect("manual");
-    world.fire_due(&clock);
+    world.fire_due(&clock).await;
     assert_eq!(world.next_planned(), Some(START.after(Duration::from_secs(5))));
     clock.advance_to(START.after(Duration::from_secs(5))).expect("manual");
     suspended(&journal).await;
@@ -171,7 +176,7 @@ async fn where_something_hangs_the_clock_stays_and_says_what_hangs() {
     let open = clock.open();
     let before = tokio::time::Instant::now();
     let halt = by(&world, &clock, 60).await.expect_err("an exchange is open");
-    assert_eq!(halt, Halt::NotQuiet { now: START, deliveries: 0, exchanges: 1 });
+    assert_eq!(halt, Halt::NotQuiet { now: START, deliveries: 0, exchanges: 1, waiting: 0 });
     assert_eq!((clock.now().at, before.elapsed()), (START, PATIENCE));
     drop(open);
     // Both fall due, one is taken, and nobody settles it.
@@ -181,9 +186,14 @@ async fn where_something_hangs_the_clock_stays_and_says_what_hangs() {
             moved.changed().await.expect("a world");
         }
     };
-    let (halt, ()) = tokio::join!(by(&world, &clock, 60), taken);
-    let now = START.after(Duration::from_secs(5));
-    assert_eq!(halt, Err(Halt::NotQuiet { now, deliveries: 1, exchanges: 0 }));
+    let way = Way::By(Duration::from_secs(60));
+    let (halted, ()) = tokio::join!(go(&world, &clock, way, Duration::ZERO), taken);
+    let (now, halted) = (START.after(Duration::from_secs(5)), halted.expect_err("one hangs"));
+    assert_eq!(halted.why, Halt::NotQuiet { now, deliveries: 1, exchanges: 0, waiting: 1 });
+    let so_far = halted.so_far.expect("it was begun");
+    let kinds: Vec<_> = so_far.fired.iter().map(Fired::kind_and_outcome).collect();
+    assert_eq!((so_far.now, kinds), (now, vec![("event", Some("done")); 2]));
+    assert_eq!((so_far.left_out, so_far.journal), (0, journal.last()));
     assert_eq!(clock.now().at, now);
     assert!(!kinds_and_moments(&journal).contains(&("clock".to_owned(), 60_000)));
 }
@@ -195,10 +205,10 @@ async fn a_stop_is_quiet_once_nothing_came_and_nothing_went_for_the_silence_that
     let silence = Duration::from_millis(200);
     tokio::time::advance(silence).await;
     let before = tokio::time::Instant::now();
-    world.advance(&mut world.turn().await, &clock, Way::Quiet, silence).await.expect("silent for long");
+    go(&world, &clock, Way::Quiet, silence).await.expect("silent for long");
     assert_eq!(before.elapsed(), Duration::ZERO);
     clock.touch();
-    world.advance(&mut world.turn().await, &clock, Way::Quiet, silence).await.expect("silent after a while");
+    go(&world, &clock, Way::Quiet, silence).await.expect("silent after a while");
     assert_eq!(before.elapsed().as_millis() / 10, 20);
     let caller = async {
         loop {
@@ -206,13 +216,12 @@ async fn a_stop_is_quiet_once_nothing_came_and_nothing_went_for_the_silence_that
             tokio::time::sleep(silence / 2).await;
         }
     };
-    let mut turn = world.turn().await;
     let halt = tokio::select! {
         biased;
         () = caller => unreachable!("it calls for ever"),
-        halt = world.advance(&mut turn, &clock, Way::Quiet, silence) => halt,
+        halt = go(&world, &clock, Way::Quiet, silence) => halt,
     };
-    assert_eq!(halt, Err(Halt::NotSilent { now: START }));
+    assert_eq!(halt.map_err(|halted| halted.why), Err(Halt::NotSilent { now: START }));
 }
 
 #[tokio::test]
@@ -242,7 +251,7 @@ async fn each_way_ends_where_it_says() {
     let (world, _) = world(5, vec![gateway()]);
     tokio::spawn(deliver(Arc::clone(&world), clock.clone(), 2));
     let first = token(&world, &clock);
-    let go = async |way| world.advance(&mut world.turn().await, &clock, way, Duration::ZERO).await;
+    let go = async |way| go(&world, &clock, way, Duration::ZERO).await.map_err(|halted| halted.why);
     let wanted = |name: &str| Way::Event(Wanted { name: name.into(), ..Wanted::default() });
     let seconds = |passed: &Passed| (passed.now.as_ms() - START.as_ms()) / 1000;
     assert_eq!(seconds(&go(Way::Quiet).await.expect("quiet")), 0);
@@ -260,7 +269,7 @@ async fn each_way_ends_where_it_says() {
     assert_eq!(token.now, first.token_expiry.end());
     assert_eq!(go(wanted("expiry.card")).await.expect("its expiry").now, first.card_expiry.end());
     assert_eq!(go(Way::Next).await, Err(Halt::NothingDue { now: first.card_expiry.end() }));
-    let beyond = go(Way::To(LATEST.after(Duration::from_millis(1)))).await;
+    let beyond = go(Way::To(LATEST)).await;
     assert_eq!(beyond, Err(Halt::End { now: first.card_expiry.end() }));
 }
 
@@ -306,4 +315,68 @@ async fn what_is_too_much_to_list_is_counted_and_stands_in_the_journal() {
     let passed = by(&world, &clock, 1).await.expect("quiet");
     assert_eq!((passed.fired.len(), passed.left_out, journal.last()), (1_000, 500, 1_501));
     assert_eq!(passed.journal, 1_001, "the last that is listed");
+}
+
+#[tokio::test]
+async fn who_is_gone_gets_the_stop_that_the_clock_is_at_and_no_more() {
+    let clock = manual();
+    let (world, _) = world(5, Vec::new());
+    for seconds in [1, 2, 3] {
+        world.access_token_ends(&gateway(), &"c".into(), START.after(Duration::from_secs(seconds)));
+    }
+    let (here, second) = (std::sync::atomic::AtomicBool::new(true), START.after(Duration::from_secs(2)));
+    let is_over = || {
+        here.fetch_and(clock.now().at < second, std::sync::atomic::Ordering::Relaxed);
+        !here.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let way = (Way::By(Duration::from_secs(9)), Duration::ZERO);
+    let passed = world.advance(&mut world.turn().await, &clock, way, &is_over).await.expect("quiet");
+    assert_eq!((passed.now, passed.fired.len()), (second, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_advance_ends_after_ten_minutes_with_what_it_came_to() {
+    let clock = manual();
+    let (world, _) = world(5, Vec::new());
+    // At each stop an exchange goes on, and takes eight seconds to end.
+    let mut exchanges = tokio::task::JoinSet::new();
+    for n in 1..=200 {
+        let (clock, open) = (clock.clone(), clock.open());
+        exchanges.spawn(async move {
+            let _open = open;
+            clock.sleep_until(START.after(Duration::from_secs(n)), Waiter::default()).await;
+            tokio::time::sleep(Duration::from_secs(8)).await;
+        });
+    }
+    let before = tokio::time::Instant::now();
+    let halted = go(&world, &clock, Way::By(Duration::from_secs(500)), Duration::ZERO).await;
+    let halted = halted.expect_err("too long");
+    assert_eq!((halted.why, before.elapsed()), (Halt::TooLong { now: clock.now().at }, LONGEST));
+    let so_far = halted.so_far.expect("it was begun");
+    assert!(!so_far.fired.is_empty() && so_far.now == clock.now().at, "{so_far:?}");
+}
+
+#[tokio::test]
+async fn of_much_that_falls_due_at_once_a_part_is_done_at_a_time_and_nobody_is_told_before_all_is() {
+    let clock = manual();
+    let (world, journal) = world(5, vec![gateway()]);
+    token(&world, &clock);
+    let due = START.after(Duration::from_secs(5));
+    for _ in 0..2_500 {
+        world.access_token_ends(&gateway(), &"c".into(), due);
+    }
+    clock.advance_to(due).expect("manual");
+    let mut parts = Vec::new();
+    loop {
+        let (before, left) = (journal.last(), world.fire_some(&clock));
+        parts.push(journal.last() - before);
+        if !left {
+            break;
+        }
+        // Its notification is due, and was so first.
+        assert_eq!((world.next_due(&gateway()), world.is_quiet(&clock)), (None, false));
+        assert!(world.take_due(&gateway(), due, 9).is_empty());
+    }
+    assert_eq!(parts, [1_000, 1_000, 501]);
+    assert_eq!(world.take_due(&gateway(), due, 9).len(), 1);
 }
