@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, interval_at};
+use tokio::time::interval;
 
 use super::super::super::contract::broken_off;
 use super::super::super::exit::Failure;
@@ -36,7 +36,8 @@ async fn unless(
     tell: impl Fn(),
 ) -> Result<(), Failure> {
     let mut playing = pin!(playing);
-    let mut beat = interval_at(Instant::now() + LONG, LONG);
+    let mut beat = interval(LONG);
+    beat.reset();
     let mut told_to_stop = false;
     loop {
         tokio::select! {
