@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use crate::auth::{AccessTokens, Gateways, Policy, Seen};
 use crate::clock::Clock;
+use crate::domain::GatewayId;
 use crate::faults::Faults;
 use crate::jose::OwnKey;
 use crate::journal::Journal;
@@ -37,4 +38,27 @@ pub(crate) struct App {
     pub(crate) auth_clock: Clock,
     pub(crate) own_key: OwnKey,
     pub(crate) gateways: Arc<Gateways>,
+}
+
+impl App {
+    /// Forgets everything but the journal and the gateways themselves.
+    fn reset_all(&self) {
+        self.tokens.reset();
+        self.seen.reset();
+        self.clock.let_go_of(None);
+        self.world.reset(self.clock.now().at);
+    }
+
+    /// Forgets all of one gateway that it had from the sandbox.
+    fn reset(&self, gateway: &GatewayId) {
+        self.forget(gateway);
+        self.world.reset_gateway(gateway, self.clock.now().at);
+    }
+
+    /// Forgets its bearers, and that it waits for the clock.
+    fn forget(&self, gateway: &GatewayId) {
+        self.tokens.forget(gateway);
+        self.seen.forget(gateway);
+        self.clock.let_go_of(Some(gateway));
+    }
 }

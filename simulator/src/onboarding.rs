@@ -273,7 +273,7 @@ impl Onboarding {
         if let Some(telling) = member.telling {
             telling.end().await;
         }
-        self.around.world.part(id, self.around.clock.now().at);
+        self.around.world.dismiss(id, self.around.clock.now().at);
         let folder = member.folder;
         self.aside(move |_| {
             drop((folder, reserved));

@@ -44,10 +44,10 @@ impl World {
     }
 
     /// A gateway goes, and all that it had.
-    pub(crate) fn part(&self, gateway: &GatewayId, now: Moment) {
+    pub(crate) fn dismiss(&self, gateway: &GatewayId, now: Moment) {
         let mut state = self.lock();
         state.forget(gateway);
-        state.outbox.part(gateway);
+        state.outbox.dismiss(gateway);
         self.setting.faults.lift_of(gateway.as_str(), now);
         self.apart.write().unwrap_or_else(PoisonError::into_inner).circles.remove(gateway);
         self.journal.record(now, Some(gateway.as_str()), None, &Fact::Gateway { outcome: "deleted" });

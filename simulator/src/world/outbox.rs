@@ -110,7 +110,7 @@ impl Outbox {
     }
 
     /// The same, and nothing is told it any more.
-    pub(super) fn part(&mut self, gateway: &GatewayId) {
+    pub(super) fn dismiss(&mut self, gateway: &GatewayId) {
         self.forget(gateway);
         self.told.remove(gateway);
     }

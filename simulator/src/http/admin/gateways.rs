@@ -13,7 +13,6 @@ use super::Admin;
 use super::handlers::Steer;
 use crate::config::{ConfigError, Notifications};
 use crate::domain::GatewayId;
-use crate::http::App;
 use crate::http::answer::{answer, empty};
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, Members, Wire};
@@ -47,21 +46,6 @@ pub(super) async fn delete(
     });
     deletion.await.map_err(|_| Problem::internal())??;
     Ok(empty(StatusCode::NO_CONTENT))
-}
-
-impl App {
-    /// Forgets all of one gateway that it had from the sandbox.
-    pub(super) fn reset(&self, gateway: &GatewayId) {
-        self.forget(gateway);
-        self.world.reset_gateway(gateway, self.clock.now().at);
-    }
-
-    /// Its bearers, and that it waits for the clock.
-    fn forget(&self, gateway: &GatewayId) {
-        self.tokens.forget(gateway);
-        self.seen.forget(gateway);
-        self.clock.let_go_of(Some(gateway));
-    }
 }
 
 /// The gateway that a query such as `gateway=MGW_000001` names, which must be one that is known.

@@ -156,12 +156,7 @@ pub(super) async fn reset(
     let app = &admin.app;
     match gateways::named_in(&admin, query.as_deref())? {
         Some(gateway) => app.reset(&gateway),
-        None => {
-            app.tokens.reset();
-            app.seen.reset();
-            app.clock.let_go_of(None);
-            app.world.reset(app.clock.now().at);
-        }
+        None => app.reset_all(),
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -148,7 +148,7 @@ fn one_that_goes_takes_all_with_it_and_is_told_nothing_more() {
     stage.world.admit(&gateway(3), None, true, stage.now().at);
     let (_, token) = stage.token(3, APPROVED);
     assert!(stage.happen(3, token, IssuerEvent::TokenSuspend));
-    stage.world.part(&gateway(3), stage.now().at);
+    stage.world.dismiss(&gateway(3), stage.now().at);
     let entry = stage.last_entry();
     assert_eq!(
         (&entry["kind"], &entry["outcome"], &entry["gateway"]),

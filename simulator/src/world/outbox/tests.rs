@@ -205,6 +205,6 @@ fn one_gateway_is_forgotten_and_the_others_are_not() {
     assert!(outbox.is_of_now(&theirs[0]) && outbox.settle(&theirs[0], Settled::Over));
     assert_eq!((outbox.len(), outbox.taken(), outbox.is_taken(NOW)), (0, 0, true));
     assert!(outbox.is_told(&gateway()), "what comes is told");
-    outbox.part(&gateway());
+    outbox.dismiss(&gateway());
     assert!(!outbox.is_told(&gateway()) && outbox.is_told(&other));
 }
