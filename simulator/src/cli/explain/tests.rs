@@ -43,7 +43,7 @@ fn the_last_refusal_a_number_and_a_correlation_id_are_found() {
     let both = told("7");
     assert!(both.starts_with("7, ") && both.contains("\n4, ") && !both.contains("\n7, "), "{both}");
     let entries = &entries[..4];
-    let fault = explained(&entries, Some("9")).expect_err("no entry");
+    let fault = explained(entries, Some("9")).expect_err("no entry");
     assert!(fault.contains("1 to 4"), "{fault}");
     assert_eq!(explained(&entries[2..], None), Ok("Nothing was refused (journal: 3 to 4).".to_owned()));
 }
