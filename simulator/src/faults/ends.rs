@@ -19,6 +19,12 @@ pub(super) struct Stalled {
     aside: Option<Aside>,
 }
 
+impl Stalled {
+    pub(super) fn is_of(&self, fault: u64) -> bool {
+        self.fault == fault
+    }
+}
+
 /// A place among those who hang, given up when dropped.
 struct Place<'a> {
     faults: &'a Faults,

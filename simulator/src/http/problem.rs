@@ -10,10 +10,13 @@ use serde::Serialize;
 use crate::auth::{AuthError, TooManyTokens};
 use crate::chance::NoRandomness;
 use crate::domain::Refusal;
-use crate::journal::Why;
+use crate::journal::{Why, redacted};
 
 use super::answer::answer;
 use super::strict_json::{DecodeError, DecodeKind};
+
+/// The longest text of an error, in characters.
+const LONGEST_ERROR: usize = 512;
 
 /// An answer that says no. What it says to the caller is little; the journal gets the reason.
 #[derive(Debug)]
@@ -35,6 +38,12 @@ struct ErrorBody<'a> {
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code: Some(code), error: error.into(), why: None }
+    }
+
+    /// A member of a request on the admin port that is not as it must be. Whatever is told of the request is cut and masked.
+    pub(crate) fn invalid(error: &str) -> Self {
+        let error: String = redacted(error).chars().take(LONGEST_ERROR).collect();
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
     }
 
     pub(crate) fn because(mut self, why: Why) -> Self {

@@ -102,14 +102,7 @@ pub(super) fn note_accepted(
     };
     let protocol = Some(if http2 { "h2" } else { "http/1.1" });
     let refused = peer.verdict.as_ref().err().cloned();
-    let fact = Handshake {
-        accepted: true,
-        peer: Some(&peer.name),
-        tls,
-        protocol,
-        faults,
-        refused,
-    };
+    let fact = Handshake { accepted: true, peer: Some(&peer.name), tls, protocol, faults, refused };
     let gateway = peer.verdict.as_ref().ok().map(crate::domain::GatewayId::as_str);
     journal.record(clock.now().at, gateway, None, &Fact::Handshake(fact));
 }
