@@ -8,13 +8,15 @@
 mod ends;
 mod fault;
 mod form;
+mod later;
 mod read;
 mod standing;
 mod strike;
 
 pub(crate) use fault::{Act, Answer, AnswerBody, Notice, RetryAfter};
 pub(crate) use form::{BadCertificate, FaultForm, HandshakeFault, HoldOrder, Malformed, ResetAt, StallAt};
-pub(crate) use read::{FaultError, check};
+pub(crate) use later::later_members;
+pub(crate) use read::{FaultError, FaultErrorKind, check, form as read_form};
 
 use std::collections::HashMap;
 use std::fmt;
@@ -74,6 +76,11 @@ struct State {
     made: u64,
     stalled: Vec<Stalled>,
     stalls: u64,
+}
+
+/// It strikes nothing any more, nothing is held by it, and nobody is at it whom it has struck.
+fn is_done(one: &Standing, now: Moment) -> bool {
+    one.is_over(now) && Lifted::of(one).holds.is_none() && !one.is_underway()
 }
 
 /// A call as faults see it: who calls by the certificate, what the path names.
@@ -151,24 +158,33 @@ impl Faults {
         let number = state.made + 1;
         let fault = Arc::new(read::read(form, &format!("fault-{number}"), &self.known)?);
         let name = Arc::clone(&fault.name);
-        if state.standing.iter().any(|one| one.fault.name == name) {
-            return Err(wrong("name", "one that no fault has; DELETE the other first"));
+        // What strikes nothing any more gives way, to its own name and, the oldest first, to any; not what still holds
+        // something.
+        if let Some(at) = state.standing.iter().position(|one| one.fault.name == name) {
+            let expected = "a name that no other fault has; DELETE that first";
+            self.give_way(&mut state, Some(at), now)
+                .ok_or_else(|| FaultError { kind: FaultErrorKind::Taken, ..wrong("name", expected) })?;
         }
         if state.standing.len() >= MOST {
-            // What strikes nothing any more makes room, the oldest first; not what still holds something, or by which
-            // somebody hangs.
-            let done =
-                |one: &Standing| one.is_over(now) && Lifted::of(one).holds.is_none() && !one.is_underway();
-            let over = state.standing.iter().position(done);
-            let full = || wrong("body", format!("at most {MOST} faults at once; DELETE one first"));
-            let gone = state.standing.remove(over.ok_or_else(full)?);
-            self.gone(&mut state, &gone, now);
+            let over = state.standing.iter().position(|one| is_done(one, now));
+            self.give_way(&mut state, over, now).ok_or_else(|| FaultError {
+                kind: FaultErrorKind::Full,
+                ..wrong("body", format!("at most {MOST} faults at once; DELETE one first"))
+            })?;
         }
         state.made = number;
         self.note_whole(now, &fault, "set");
         state.standing.push(Standing::new(number, fault, now));
         self.rearm(&state);
         Ok(name)
+    }
+
+    /// Takes out the fault at this place if it is done with.
+    fn give_way(&self, state: &mut State, at: Option<usize>, now: Moment) -> Option<()> {
+        let at = at.filter(|at| is_done(&state.standing[*at], now))?;
+        let gone = state.standing.remove(at);
+        self.gone(state, &gone, now);
+        Some(())
     }
 
     /// Sets the faults of the hostile profile.

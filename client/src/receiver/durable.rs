@@ -4,6 +4,7 @@ mod row;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ const FORM: &str = "form";
 /// The form of the file and of its rows.
 const FORM_1: &[u8] = b"d1-client tokens 1";
 const PROOF: &str = "proof";
+/// The first bytes of every file of the database.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// The key that seals what a [`DurableStore`] writes: 32 random bytes, kept apart from the file. `Debug` shows none of it.
 #[derive(Clone)]
@@ -76,9 +79,22 @@ pub enum DurableStoreError {
         /// Which.
         path: PathBuf,
     },
-    /// The file is something else, or of another version of this library.
-    #[error("{} is not a token store of this version: name another file, or move this one away", path.display())]
+    /// The file is something else, or of another version of this library. A store whose very first bytes were destroyed
+    /// looks the same.
+    #[error(
+        "{} is not a token store of this version: name another file; if it should be one, restore it from its backup",
+        path.display()
+    )]
     Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The file is one of these, and was cut off or changed by somebody else.
+    #[error(
+        "the token store {} is damaged: restore it from its backup, or move it away and fetch the tokens again into a new one",
+        path.display()
+    )]
+    Corrupted {
         /// Which.
         path: PathBuf,
     },
@@ -90,7 +106,8 @@ pub enum DurableStoreError {
     },
     /// A row cannot be opened or read: it was changed by somebody else.
     #[error(
-        "a row of the token store is damaged: fetch the token again and restore the file from its backup"
+        "a row of the token store is damaged: restore the file from its backup, or forget the token (DurableStore::forget) \
+         and fetch it again"
     )]
     Damaged,
     /// The system has no randomness to give.
@@ -128,23 +145,22 @@ struct Inner {
 }
 
 impl DurableStore {
-    /// Opens the store in `path`, or makes it, readable for its owner alone where the system knows that.
+    /// Opens the store in `path`, or makes it, readable for its owner alone where the system knows that. A file that is
+    /// there keeps its mode, since a volume may give it to a group; where others can read or write it, a warning is traced.
     ///
-    /// Blocks for the time that the disk takes: call it before serving.
+    /// The whole file is checked. Blocks for the time that the disk takes: call it before serving.
     ///
     /// # Errors
     /// [`DurableStoreError`] names the file and what is wrong with it.
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, DurableStoreError> {
-        let file = file(path).map_err(|source| DurableStoreError::File { path: path.to_owned(), source })?;
-        let opened = FileBackend::new(file).and_then(|file| Database::builder().create_with_backend(file));
+        let unusable = |source| DurableStoreError::File { path: path.to_owned(), source };
+        let (file, begins) = file(path).map_err(unusable)?;
+        let opened = FileBackend::new(file)
+            .and_then(|file| Database::builder().set_check_integrity_on_open(true).create_with_backend(file));
         let database = opened.map_err(|error| match error {
             redb::DatabaseError::DatabaseAlreadyOpen => DurableStoreError::InUse { path: path.to_owned() },
-            redb::DatabaseError::Storage(redb::StorageError::Io(source))
-                if source.kind() != std::io::ErrorKind::InvalidData =>
-            {
-                DurableStoreError::File { path: path.to_owned(), source }
-            }
-            _ => DurableStoreError::Foreign { path: path.to_owned() },
+            redb::DatabaseError::Storage(error) => broken(path, &begins, error),
+            _ => foreign(path),
         })?;
         let inner = Inner { database, sealer: Sealer::new(key)? };
         inner.prepare(path)?;
@@ -157,6 +173,16 @@ impl DurableStore {
     /// [`DurableStoreError::Database`].
     pub fn count(&self) -> Result<u64, DurableStoreError> {
         Ok(self.inner.database.begin_read()?.open_table(TOKENS)?.len()?)
+    }
+
+    /// Forgets a token; says whether there was something of it. For a row that is damaged, so that the token can be
+    /// fetched again: nothing is written over such a row.
+    ///
+    /// # Errors
+    /// [`DurableStoreError::Database`], [`DurableStoreError::BrokenOff`].
+    pub async fn forget(&self, key: &TokenKey) -> Result<bool, StoreError> {
+        let key = key.clone();
+        self.blocking(move |inner| inner.forget(&key)).await
     }
 
     /// Runs `work` where it may block.
@@ -176,7 +202,10 @@ impl Inner {
         let writing = self.database.begin_write()?;
         {
             let is_new = writing.list_tables()?.next().is_none();
-            let mut about = writing.open_table(ABOUT).map_err(|_| foreign(path))?;
+            let mut about = writing.open_table(ABOUT).map_err(|error| match error {
+                redb::TableError::Storage(error) => broken(path, MAGIC, error),
+                _ => foreign(path),
+            })?;
             if is_new {
                 about.insert(FORM, FORM_1)?;
                 about.insert(PROOF, self.sealer.proof()?.as_slice())?;
@@ -200,6 +229,13 @@ impl Inner {
         row.map(|row| self.sealer.open(key, row.value())).transpose()
     }
 
+    fn forget(&self, key: &TokenKey) -> Result<bool, DurableStoreError> {
+        let writing = self.database.begin_write()?;
+        let was_there = writing.open_table(TOKENS)?.remove(columns(key))?.is_some();
+        writing.commit()?;
+        Ok(was_there)
+    }
+
     fn apply(&self, key: &TokenKey, record: &TokenRecord) -> Result<(), DurableStoreError> {
         // One writer at a time: what is read here is what is replaced.
         let writing = self.database.begin_write()?;
@@ -221,6 +257,21 @@ impl Inner {
     }
 }
 
+/// What a failure of the storage means in a file that begins like this.
+fn broken(path: &Path, begins: &[u8], error: redb::StorageError) -> DurableStoreError {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    match error {
+        redb::StorageError::Io(source) if !matches!(source.kind(), InvalidData | UnexpectedEof) => {
+            DurableStoreError::File { path: path.to_owned(), source }
+        }
+        redb::StorageError::Io(_) | redb::StorageError::Corrupted(_) if begins == MAGIC => {
+            DurableStoreError::Corrupted { path: path.to_owned() }
+        }
+        redb::StorageError::Io(_) | redb::StorageError::Corrupted(_) => foreign(path),
+        other => other.into(),
+    }
+}
+
 fn foreign(path: &Path) -> DurableStoreError {
     DurableStoreError::Foreign { path: path.to_owned() }
 }
@@ -229,12 +280,51 @@ fn columns(key: &TokenKey) -> (&str, &str, &str) {
     (key.gateway_id.as_str(), key.merchant_id.as_str(), key.token_id.as_str())
 }
 
-fn file(path: &Path) -> std::io::Result<File> {
+/// The file, and how it begins.
+fn file(path: &Path) -> std::io::Result<(File, Vec<u8>)> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            sync_folder(path)?;
+            return Ok((file, Vec::new()));
+        }
+        Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(fault) => return Err(fault),
+    }
+    let mut file = options.open(path)?;
+    tell_of_others(path, &file)?;
+    let mut begins = Vec::new();
+    Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut begins)?;
+    Ok((file, begins))
+}
+
+/// A new name in a folder outlives a crash once the folder is on disk, too.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn tell_of_others(path: &Path, file: &File) -> std::io::Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others can use the token store's file");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn tell_of_others(_: &Path, _: &File) -> std::io::Result<()> {
+    Ok(())
 }
 
 impl fmt::Debug for DurableStore {

@@ -16,7 +16,7 @@ use crate::clock::UnknownClock;
 use crate::domain::GatewayId;
 use crate::jose::{OwnKey, PublicKey, Use};
 use crate::notify::{OauthSettings, Schedule};
-use crate::tls::{CommonName, roots};
+use crate::tls::{CommonName, TlsError, roots};
 
 /// The longest file that is read.
 const MOST: u64 = 1024 * 1024;
@@ -246,8 +246,13 @@ pub(crate) fn https_url(key: &str, text: &str) -> Result<Url, ConfigError> {
 
 /// The authority of a receiver, which reqwest would look at no sooner than in the first handshake.
 pub(crate) fn authority(key: &str, pem: &str) -> Result<String, ConfigError> {
-    let read = roots(pem, "receiver.authority");
-    read.map_err(|fault| ConfigError::new(key, "a certificate in PEM form", fault.to_string()))?;
+    roots(pem, "receiver.authority").map_err(|fault| {
+        let found = match fault {
+            TlsError::Refused { reason, .. } => reason,
+            _ => "none".to_owned(),
+        };
+        ConfigError::new(key, "a certificate in PEM form", found)
+    })?;
     Ok(pem.to_owned())
 }
 
@@ -382,7 +387,7 @@ mod tests {
         for bad in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             let refused = config.set_receiver("https://127.0.0.1:8445", Some(bad.into()));
             let text = refused.expect_err("refused").to_string();
-            assert!(text.contains("receiver"), "{text}");
+            assert!(text.contains("receiver") && !text.contains("found receiver"), "{text}");
         }
     }
 }

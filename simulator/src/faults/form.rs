@@ -67,7 +67,7 @@ pub(crate) struct AnswerForm {
 
 /// `"30s"`, a moment in RFC 3339 (sent as an HTTP date), or `{"text": ...}` as it is sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged, expecting = "retryAfter: expected \"30s\", a moment in RFC 3339, or {\"text\": ...}")]
+#[serde(untagged, expecting = "expected \"30s\", a moment in RFC 3339, or {\"text\": ...}")]
 pub(crate) enum RetryAfterForm {
     Told(String),
     Text(LiteralForm),
@@ -84,7 +84,7 @@ pub(crate) struct LiteralForm {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "latency: expected \"2s\", {\"uniform\": {\"from\", \"to\"}} or {\"exponential\": {\"mean\", \"most\"}}"
+    expecting = "expected \"2s\", {\"uniform\": {\"from\", \"to\"}} or {\"exponential\": {\"mean\", \"most\"}}"
 )]
 pub(crate) enum LatencyForm {
     Fixed(String),

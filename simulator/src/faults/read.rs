@@ -1,11 +1,12 @@
 //! From the form to a fault that can be set. Every refusal names the member.
 
 mod answer;
+mod form;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::Known;
@@ -14,6 +15,8 @@ use super::form::{BadCertificate, DrawnForm, FaultForm, HandshakeFault, LatencyF
 use crate::config::parse_duration;
 use crate::domain::{GatewayId, MerchantId, Pan, TokenId};
 use answer::answer;
+pub(super) use answer::usual_object;
+pub(crate) use form::form;
 
 /// The longest name.
 const LONGEST_NAME: usize = 80;
@@ -28,6 +31,10 @@ const MOST_MORE: u32 = 10;
 /// The most gateways that one fault names.
 const MOST_GATEWAYS: usize = 64;
 
+/// The calls whose path names a merchant, and a token.
+const OF_MERCHANTS: [&str; 4] = ["createToken", "getToken", "createTransaction", "deleteToken"];
+const OF_TOKENS: [&str; 3] = ["getToken", "createTransaction", "deleteToken"];
+
 /// What stands for others whose names are not known yet.
 const ANY_GATEWAY: &str = "MGW_000001";
 const ANY_MERCHANT: &str = "10000000000";
@@ -38,18 +45,30 @@ const ANY_CARD: &str = "9999990000000014";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: expected {expected}")]
 pub(crate) struct FaultError {
-    pub(crate) member: &'static str,
+    pub(crate) kind: FaultErrorKind,
+    /// With the members above it: `answer.status`.
+    pub(crate) member: Cow<'static, str>,
     pub(crate) expected: String,
 }
 
-pub(super) fn wrong(member: &'static str, expected: impl Into<String>) -> FaultError {
-    FaultError { member, expected: expected.into() }
+/// Whether another fault could be set, or this one later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultErrorKind {
+    Invalid,
+    /// A fault that is not over has the name.
+    Taken,
+    /// There are too many.
+    Full,
+}
+
+pub(super) fn wrong(member: impl Into<Cow<'static, str>>, expected: impl Into<String>) -> FaultError {
+    FaultError { kind: FaultErrorKind::Invalid, member: member.into(), expected: expected.into() }
 }
 
 /// Whether a sandbox could set the fault of a body of `POST /faults`, for who asks beforehand. The names of gateways,
 /// merchants, tokens and cards may be any: they stand for others.
 pub(crate) fn check(body: &Map<String, Value>) -> Result<(), FaultError> {
-    let form = FaultForm::deserialize(body).map_err(|fault| wrong("body", fault.to_string()))?;
+    let form = form(body)?;
     let any = |name: &Option<String>, good: &str| name.as_ref().map(|_| good.to_owned());
     let cards = form.card.iter().filter_map(|name| Some((name.clone(), Pan::parse(ANY_CARD)?)));
     let known = Known { cards: cards.collect(), authority: true };
@@ -93,6 +112,7 @@ pub(super) fn read(form: &FaultForm, fresh: &str, known: &Known) -> Result<Fault
     let name = name(form.name.as_deref().unwrap_or(fresh))?;
     shown["name"] = Value::from(&*name);
     whose(form, &effect)?;
+    named_in_paths(form, &effect, &operations)?;
     Ok(Fault {
         name,
         operations,
@@ -189,13 +209,39 @@ fn whose(form: &FaultForm, effect: &Effect) -> Result<(), FaultError> {
     Ok(())
 }
 
+/// What the path of no call names would match none.
+fn named_in_paths(form: &FaultForm, effect: &Effect, operations: &[&str]) -> Result<(), FaultError> {
+    let named = [
+        ("merchant", form.merchant.is_some(), &OF_MERCHANTS[..]),
+        ("token", form.token.is_some(), &OF_TOKENS),
+    ];
+    for (member, is_named, within) in named {
+        let fits = operations.iter().any(|operation| within.contains(operation));
+        if is_named && !fits && matches!(effect, Effect::Call(_)) {
+            return Err(wrong(
+                member,
+                format!("none, or one of {} in `on`: no other path names it", within.join(", ")),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn when(form: &FaultForm, effect: &Effect) -> Result<When, FaultError> {
     let counts = [("nth", form.nth), ("every", form.every), ("times", form.times)];
     if let Some((member, _)) = counts.into_iter().find(|(_, count)| *count == Some(0)) {
         return Err(wrong(member, "a whole number from 1"));
     }
-    if form.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
-        return Err(wrong("probability", "a number from 0 to 1"));
+    if let (Some(nth), Some(every)) = (form.nth, form.every)
+        && !nth.is_multiple_of(every)
+    {
+        return Err(wrong(
+            "nth",
+            format!("a multiple of every ({every}), or one of the two: it would strike nothing"),
+        ));
+    }
+    if form.probability.is_some_and(|probability| !(probability > 0.0 && probability <= 1.0)) {
+        return Err(wrong("probability", "a number above 0, and at most 1"));
     }
     if form.most_in_a_row == Some(0) {
         return Err(wrong("mostInARow", "a whole number from 1"));

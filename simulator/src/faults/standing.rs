@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Struck;
 use super::fault::{Act, Answer, AnswerBody, CallEffect, Fault, RetryAfter};
+use super::read::usual_object;
 use crate::chance::Chance;
 use crate::domain::Moment;
 
@@ -139,13 +140,10 @@ impl Standing {
         }
         let left = |per| window.began.after(per).as_ms() - now.as_ms();
         let seconds = per.map(|per| u64::try_from(left(per)).unwrap_or(0).div_ceil(1000));
-        let mut body = serde_json::Map::new();
-        body.insert("errorCode".into(), "TOO_MANY_REQUESTS".into());
-        body.insert("error".into(), "too many requests".into());
         Some(Answer {
             status: 429,
             retry_after: seconds.map(RetryAfter::Seconds),
-            body: AnswerBody::Json(body),
+            body: AnswerBody::Json(usual_object(429)),
         })
     }
 

@@ -52,7 +52,6 @@ fn counts_choose_which_calls_are_struck() {
     assert_eq!(with(json!({"every": 2, "times": 2})), ".x.x....");
     assert_eq!(with(json!({"times": 4})), "xxxx....");
     assert_eq!(with(json!({"mostInARow": 2})), "xx.xx.xx");
-    assert_eq!(with(json!({"probability": 0.0})), "........");
     assert_eq!(with(json!({"probability": 1.0, "mostInARow": 1})), "x.x.x.x.");
 }
 
@@ -337,7 +336,17 @@ fn every_refusal_names_the_member() {
         (json!({"goaway": true, "card": "approve"}), "card: expected none, or `on: [createToken]`"),
         (json!({"goaway": true, "on": ["createToken"], "card": "x"}), "card: expected the name of a card"),
         (json!({"goaway": true, "nth": 0}), "nth: expected a whole number from 1"),
-        (json!({"goaway": true, "probability": 1.5}), "probability: expected a number from 0 to 1"),
+        (json!({"goaway": true, "probability": 1.5}), "probability: expected a number above 0"),
+        (json!({"goaway": true, "probability": 0}), "probability: expected a number above 0"),
+        (json!({"goaway": true, "nth": 3, "every": 2}), "nth: expected a multiple of every (2)"),
+        (
+            json!({"goaway": true, "on": ["getAccessToken"], "merchant": "10610027312"}),
+            "merchant: expected none, or one",
+        ),
+        (
+            json!({"goaway": true, "on": ["createToken"], "token": "00000000-0000-4000-8000-000000000000"}),
+            "token: expected none, or one of getToken",
+        ),
         (json!({"goaway": true, "for": "soon"}), "for: expected a duration"),
         (json!({"latency": "-1s"}), "latency: expected a duration"),
         (json!({"latency": {"uniform": {"from": "2s", "to": "1s"}}}), "latency: expected uniform"),
@@ -356,15 +365,15 @@ fn every_refusal_names_the_member() {
 }
 
 #[test]
-fn unknown_members_are_refused_by_name_at_every_depth() {
-    for (fault, named) in [
-        (json!({"goaway": true, "probabilty": 0.1}), "unknown field `probabilty`"),
-        (json!({"answer": {"status": 503, "code": "X"}}), "unknown field `code`"),
-        (json!({"limit": {"calls": 1, "in": "1s"}}), "unknown field `in`"),
-        (json!({"reset": "middle"}), "unknown variant `middle`"),
+fn what_is_wrong_with_a_form_is_named_with_its_path() {
+    for (fault, told) in [
+        (json!({"goaway": true, "probabilty": 0.1}), "probabilty: expected only "),
+        (json!({"answer": {"status": 503, "code": "X"}}), "answer.code: expected only `status`"),
+        (json!({"limit": {"calls": 1, "in": "1s"}}), "limit.in: expected only `calls`"),
+        (json!({"reset": "middle"}), "reset: expected one of `before`"),
     ] {
-        let fault = serde_json::from_value::<FaultForm>(fault).expect_err("a bad form").to_string();
-        assert!(fault.contains(named), "{fault}");
+        let fault = check(fault.as_object().expect("an object")).expect_err("a bad form").to_string();
+        assert!(fault.starts_with(told), "{fault}");
     }
 }
 
@@ -387,7 +396,33 @@ fn two_faults_have_two_names() {
     set(&faults, json!({"name": "storm", "goaway": true}));
     let form = FaultForm { name: Some("storm".into()), goaway: Some(true), ..FaultForm::default() };
     let told = faults.set(&form, NOW).expect_err("taken").to_string();
-    assert!(told.starts_with("name: expected one that no fault has"), "{told}");
+    assert!(told.starts_with("name: expected a name that no other fault has"), "{told}");
+}
+
+#[tokio::test]
+async fn a_fault_that_is_over_gives_way_to_its_name_unless_something_hangs_or_is_held() {
+    let faults = faults(1);
+    let once = json!({"name": "storm", "times": 1, "goaway": true});
+    for round in 0..2 {
+        set(&faults, once.clone());
+        assert_eq!(pattern(&faults, TOKENS, 2), "x.", "{round}");
+    }
+    let named =
+        |name: &str| FaultForm { name: Some(name.into()), goaway: Some(true), ..FaultForm::default() };
+    set(&faults, json!({"name": "held", "times": 1, "hold": "inOrder"}));
+    let queued = Queued { gateway: "MGW_000001", merchant: "10610027312", token: "t" };
+    assert!(faults.strike_notification(&queued, NOW).is_some());
+    assert!(faults.set(&named("held"), NOW).is_err());
+    set(&faults, json!({"name": "hung", "times": 1, "handshake": "stall"}));
+    let number = faults.strike_connection(NOW).expect("struck").number;
+    {
+        let mut hangs = std::pin::pin!(faults.until_lifted(number, None));
+        let waits =
+            std::future::poll_fn(|context| std::task::Poll::Ready(hangs.as_mut().poll(context).is_pending()));
+        assert!(waits.await);
+        assert!(faults.set(&named("hung"), NOW).is_err());
+    }
+    assert!(faults.set(&named("hung"), NOW).is_ok(), "who hung has gone");
 }
 
 #[test]

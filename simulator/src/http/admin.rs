@@ -90,9 +90,10 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use axum::body::{Body, to_bytes};
     use axum::response::Response;
-    use http::{Request, StatusCode};
+    use http::{Method, Request, StatusCode};
+    use serde_json::Value;
     use tokio::sync::watch;
     use tokio::time::Instant;
     use tower::ServiceExt as _;
@@ -132,6 +133,57 @@ mod tests {
         let app =
             crate::simulator::app(config, gateways, world, &clock, journal, faults).expect("randomness");
         (Admin::new(Arc::new(app), facts, None, onboarding, stopped), stop)
+    }
+
+    pub(super) async fn ask(admin: &Arc<Admin>, method: Method, path: &str, body: &str) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
+        let answer = router(Arc::clone(admin)).oneshot(request.expect("a request")).await.expect("an answer");
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// A refusal in the form that all of them have.
+    pub(super) async fn refusal(
+        admin: &Arc<Admin>,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> (u16, String, String) {
+        let (status, answer) = ask(admin, method, path, body).await;
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        (status, text("errorCode"), text("error"))
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_no_text_is_a_name_that_nothing_has() {
+        let (admin, _stop) = admin();
+        for path in ["/faults/%ff%fe", "/gateways/%ff%fe", "/clock/lease/%ff%fe"] {
+            let (status, code, error) = refusal(&admin, Method::DELETE, path, "").await;
+            assert_eq!((status, code.as_str()), (404, "RESOURCE_NOT_FOUND"), "{path}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn how_far_the_clock_is_to_go_is_refused_with_the_units_and_what_was_found() {
+        let (admin, _stop) = admin();
+        for (body, told) in [
+            (
+                r#"{"by":"10y"}"#,
+                "by: expected a duration in ms, s, m, h or d from 1ms to 3660d, like 90s, 2h or 30d, found `10y`",
+            ),
+            (r#"{"by":"1ns"}"#, "by: expected a duration in ms, s, m, h or d from 1ms"),
+            (
+                r#"{"to":"4000000000000002"}"#,
+                "to: expected a moment like 2026-04-22T10:00:00Z, found `…0002`",
+            ),
+            (r#"{"until":{"event":"token.gone"}}"#, "until.event: expected one of "),
+        ] {
+            let (status, code, error) = refusal(&admin, Method::POST, "/clock/advance", body).await;
+            assert_eq!((status, code.as_str()), (400, "INVALID_FIELD"), "{body}: {error}");
+            assert!(error.starts_with(told) && error.chars().count() <= 512, "{body}: {error}");
+        }
     }
 
     async fn wait_for_an_entry(admin: &Arc<Admin>) -> Response {

@@ -14,7 +14,9 @@ use tokio::time::timeout;
 use super::answer::{Left, empty};
 use crate::clock::{Clock, LetGo, Waiter};
 use crate::domain::Moment;
-use crate::faults::{Act, Answer, AnswerBody, Faults, Malformed, ResetAt, RetryAfter, StallAt, Struck};
+use crate::faults::{
+    Act, Answer, AnswerBody, Faults, Malformed, ResetAt, RetryAfter, StallAt, Struck, later_members,
+};
 use crate::tls::{Ending, Endings};
 
 /// The longest a call hangs, in real time, if nobody lifts the fault.
@@ -207,20 +209,9 @@ fn malformed(response: Response, how: &Malformed) -> Response {
     }
 }
 
-/// Members that no client can know, of every kind of value.
+/// Members that no client can know.
 fn with_more_members(response: Response, count: u32) -> Response {
-    changed(response, |members| {
-        for n in 0..count {
-            let value = match n % 5 {
-                0 => json!("of a later version"),
-                1 => json!({"nested": [1, 2.5, null]}),
-                2 => json!(true),
-                3 => Value::Null,
-                _ => json!([{"a": "b"}]),
-            };
-            members.insert(format!("laterMember{}", n + 1), value);
-        }
-    })
+    changed(response, |members| members.extend(later_members(count)))
 }
 
 fn changed(response: Response, change: impl FnOnce(&mut Map<String, Value>)) -> Response {

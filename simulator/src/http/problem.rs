@@ -11,10 +11,13 @@ use serde_json::{Map, Value};
 use crate::auth::{AuthError, TooManyTokens};
 use crate::chance::NoRandomness;
 use crate::domain::Refusal;
-use crate::journal::Why;
+use crate::journal::{Why, redacted};
 
 use super::answer::answer;
 use super::strict_json::{DecodeError, DecodeKind};
+
+/// The longest text of an error, in characters.
+const LONGEST_ERROR: usize = 512;
 
 /// An answer that says no. What it says to the caller is little; the journal gets the reason.
 #[derive(Debug)]
@@ -45,6 +48,12 @@ impl Problem {
     /// The same with these members beside code and error.
     pub(crate) fn with(self, more: Map<String, Value>) -> Self {
         Self { more: Some(Box::new(more)), ..self }
+    }
+
+    /// A member of a request on the admin port that is not as it must be. Whatever is told of the request is cut and masked.
+    pub(crate) fn invalid(error: &str) -> Self {
+        let error: String = redacted(error).chars().take(LONGEST_ERROR).collect();
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
     }
 
     pub(crate) fn because(mut self, why: Why) -> Self {

@@ -1,13 +1,21 @@
 //! Closed JSON objects: what C15 asks of a request body, whatever the type.
 
+mod nested;
+
+pub(crate) use nested::Nested;
+
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::journal::redacted;
 
 /// Arrays and objects inside each other, at most.
 const DEEPEST: usize = 64;
+/// The most of a text that is shown, in characters.
+const LONGEST_SHOWN: usize = 40;
 
 /// The members of an object in the order of the text, twins included.
 #[derive(Debug)]
@@ -61,6 +69,30 @@ pub(crate) fn decode<T: Wire>(body: &[u8]) -> Result<T, DecodeError> {
         }
         None => Ok(value),
     }
+}
+
+/// A body that is one object, for who reads its members by himself. Nothing stands for an object without members.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, DecodeError> {
+    let members = if body.is_empty() { Members(Vec::new()) } else { Members::parse(body)? };
+    let mut object = Map::new();
+    for (name, value) in members.0 {
+        if object.insert(name.clone(), value).is_some() {
+            let name: String = name.chars().take(128).collect();
+            return Err(DecodeError::invalid(&name, "once", "twice"));
+        }
+    }
+    Ok(object)
+}
+
+/// A text as an answer may show it that was found where it must not be: cut, and without what may be a card. Not for
+/// members that hold secrets.
+pub(crate) fn shown(text: &str) -> String {
+    let whole = redacted(text);
+    let mut shown: String = whole.chars().take(LONGEST_SHOWN).filter(|letter| !letter.is_control()).collect();
+    if whole.chars().count() > LONGEST_SHOWN {
+        shown.push('…');
+    }
+    format!("`{shown}`")
 }
 
 impl DecodeError {

@@ -1,10 +1,11 @@
 //! What travels from D1 to a gateway's receiver. The names stand here alone.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::clock::rfc3339;
 use crate::domain::{Update, uuid_text};
+use crate::faults::later_members;
 
 /// Body of notifyTokenUpdate (C22).
 #[derive(Serialize)]
@@ -58,7 +59,8 @@ impl Notification {
 /// A notification as a later D1 might send it.
 pub(super) fn with_unknown_members(notification: &Notification) -> Value {
     let mut body = serde_json::to_value(notification).unwrap_or_default();
-    body["laterMember1"] = json!("of a later version");
-    body["laterMember2"] = json!({"nested": [1, 2.5, null]});
+    if let Value::Object(members) = &mut body {
+        members.extend(later_members(2));
+    }
     body
 }

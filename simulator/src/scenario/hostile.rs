@@ -102,7 +102,8 @@ pub(super) fn fault(node: &Node, findings: &mut Findings) -> Option<Fault> {
     if findings.faults() == faults_before
         && let Err(fault) = faults::check(&body)
     {
-        let place = member(node, fault.member).unwrap_or(&node.place);
+        let outer = fault.member.split('.').next().unwrap_or_default();
+        let place = member(node, outer).unwrap_or(&node.place);
         findings.sense(place, fault.to_string());
     }
     Some(Fault { name: name?, gateway, merchant, card, token, body, effect, error_code })

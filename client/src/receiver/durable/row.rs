@@ -22,7 +22,13 @@ impl Sealer {
 
     /// A row of `record`: nonce, ciphertext, tag.
     pub(super) fn seal(&self, key: &TokenKey, record: &TokenRecord) -> Result<Vec<u8>, DurableStoreError> {
-        let plain = serde_json::to_vec(&Row::from(record)).map_err(|_| DurableStoreError::Damaged)?;
+        let row = Row::from(record);
+        let unwritable = |_| DurableStoreError::Damaged;
+        // Measured before: a buffer that grows leaves what it held behind.
+        let mut length = Length(0);
+        serde_json::to_writer(&mut length, &row).map_err(unwritable)?;
+        let mut plain = Zeroizing::new(Vec::with_capacity(length.0));
+        serde_json::to_writer(&mut *plain, &row).map_err(unwritable)?;
         self.close(&bound_to(key), plain)
     }
 
@@ -34,7 +40,7 @@ impl Sealer {
     }
 
     pub(super) fn proof(&self) -> Result<Vec<u8>, DurableStoreError> {
-        self.close(PROOF, PROOF.to_vec())
+        self.close(PROOF, Zeroizing::new(PROOF.to_vec()))
     }
 
     pub(super) fn is_proof(&self, proof: &[u8]) -> bool {
@@ -42,11 +48,10 @@ impl Sealer {
     }
 
     /// Seals in place, so that nothing in clear is left behind.
-    fn close(&self, bound: &[u8], plain: Vec<u8>) -> Result<Vec<u8>, DurableStoreError> {
-        let mut plain = Zeroizing::new(plain);
+    fn close(&self, bound: &[u8], mut plain: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, DurableStoreError> {
         let (nonce, tag) = self
             .0
-            .seal_in_place_separate_tag(Aad::from(bound), &mut plain)
+            .seal_in_place_separate_tag(Aad::from(bound), plain.as_mut_slice())
             .map_err(|_| DurableStoreError::Random)?;
         Ok([nonce.as_ref().as_slice(), &plain, tag.as_ref()].concat())
     }
@@ -55,6 +60,20 @@ impl Sealer {
         let (nonce, sealed) = sealed.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         self.0.open_in_place(nonce, Aad::from(bound), sealed).ok().map(|plain| &*plain)
+    }
+}
+
+/// How long a text would be.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -142,6 +142,35 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_cut_off_or_changed_is_damaged_and_not_foreign() {
+    let (_folder, file) = place();
+    let store = open(&file).expect("a store");
+    store.apply(&token("a"), &suspended()).await.expect("written");
+    drop(store);
+    let good = std::fs::read(&file).expect("the file");
+    let changed = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at..at + 64].fill(0xa5);
+        bytes
+    };
+    for (what, bytes) in [
+        ("cut to a head", good[..100].to_vec()),
+        ("cut in the middle", good[..good.len() / 2].to_vec()),
+        ("another head", changed(16)),
+    ] {
+        std::fs::write(&file, bytes).expect("written");
+        let fault = open(&file).expect_err(what);
+        assert!(
+            matches!(&fault, DurableStoreError::Corrupted { path } if *path == file),
+            "{what}: {fault:?}"
+        );
+        assert!(fault.to_string().contains("restore it from its backup"), "{what}: {fault}");
+    }
+    std::fs::write(&file, &good).expect("written");
+    assert_eq!(open(&file).expect("a store").get(&token("a")).await.expect("read"), Some(suspended()));
+}
+
+#[tokio::test]
 async fn a_row_that_was_changed_or_moved_to_another_token_is_refused() {
     let (_folder, file) = place();
     let store = open(&file).expect("a store");
@@ -162,7 +191,11 @@ async fn a_row_that_was_changed_or_moved_to_another_token_is_refused() {
         let fault = store.get(&token(id)).await.expect_err("damaged");
         assert!(fault.to_string().contains("damaged"), "{id}: {fault}");
         store.apply(&token(id), &suspended()).await.expect_err("nothing is written over it");
+        assert!(store.forget(&token(id)).await.expect("forgotten"), "{id}");
+        assert_eq!(store.get(&token(id)).await.expect("read"), None, "{id}");
+        store.apply(&token(id), &suspended()).await.expect("written anew");
     }
+    assert!(!store.forget(&token("e")).await.expect("nothing to forget"));
 }
 
 #[test]

@@ -56,11 +56,14 @@ impl Natural {
     }
 
     /// What to do, for people.
-    pub(super) fn told(self) -> String {
+    pub(super) fn told(self, operation: &str) -> String {
+        let has_body = !matches!(operation, "getToken" | "deleteToken");
         match self {
             Self::Card(name) => {
                 return format!("tokenize the test card {name} (`d1sim cards`)");
             }
+            Self::NoCorrelation if !has_body => "send no x-correlation-id",
+            Self::BadCorrelation if !has_body => "send `x-correlation-id: not one!`",
             Self::NoCorrelation => "send no x-correlation-id; or leave out a member of the body",
             Self::BadCorrelation => {
                 "send `x-correlation-id: not one!`; or a wrong or unknown member in the body"

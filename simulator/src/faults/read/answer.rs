@@ -47,7 +47,13 @@ fn error_object(form: &AnswerForm) -> Map<String, Value> {
     object
 }
 
-/// What the answers of this sandbox with a status say (C9-C15, C32).
+/// The error object of a status about which nothing more is said.
+pub(in crate::faults) fn usual_object(status: u16) -> Map<String, Value> {
+    let (error_code, error, members, body, retry_after) = (None, None, None, None, None);
+    error_object(&AnswerForm { status, error_code, error, retry_after, members, body })
+}
+
+/// What the answers of this sandbox with a status say (C9-C15, C32); where it has several texts for one, a word for all.
 fn usual(status: u16) -> (Option<&'static str>, &'static str) {
     match status {
         400 => (Some("INVALID_FIELD"), "body"),

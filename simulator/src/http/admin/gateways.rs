@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use d1_fixtures::{InitError, KeyKind};
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Admin;
-use super::handlers::Steer;
+use super::handlers::{Named, Steer};
 use crate::config::{ConfigError, Notifications};
 use crate::domain::GatewayId;
 use crate::http::answer::{answer, empty};
 use crate::http::problem::Problem;
-use crate::http::strict_json::{DecodeError, Members, Wire};
+use crate::http::strict_json::{DecodeError, Members, Nested, Wire, shown};
+use crate::journal::redacted;
 use crate::onboarding::{Oauth, Order, Receiver, Refused};
 
 /// What an identifier is.
 const ID: &str = "10 characters of A-Z, a-z, 0-9, _ and -";
+/// The most that is told of what was found in a receiver's settings, in characters.
+const LONGEST_FOUND: usize = 64;
 
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
     answer(StatusCode::OK, &json!({"gateways": admin.onboarding.list()}))
@@ -36,7 +39,7 @@ pub(super) async fn add(
 /// Takes a gateway out again, whole, also if the caller goes away meanwhile.
 pub(super) async fn delete(
     State(admin): State<Arc<Admin>>,
-    Path(gateway): Path<String>,
+    Named(gateway): Named,
 ) -> Result<Response, Problem> {
     let gateway = GatewayId::parse(&gateway).ok_or(Refused::Unknown)?;
     let deletion = tokio::spawn(async move {
@@ -52,7 +55,8 @@ pub(super) async fn delete(
 pub(super) fn named_in(admin: &Admin, query: Option<&str>) -> Result<Option<GatewayId>, Problem> {
     let mut named = None;
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let id = pair.strip_prefix("gateway=").ok_or_else(|| bad("query", "only gateway"))?;
+        let id =
+            pair.strip_prefix("gateway=").ok_or_else(|| Problem::invalid("query: expected only gateway"))?;
         named = Some(in_query(id)?);
     }
     match named {
@@ -63,11 +67,7 @@ pub(super) fn named_in(admin: &Admin, query: Option<&str>) -> Result<Option<Gate
 
 /// The value of a parameter that names a gateway.
 pub(super) fn in_query(id: &str) -> Result<GatewayId, Problem> {
-    GatewayId::parse(id).ok_or_else(|| bad("gateway", ID))
-}
-
-fn bad(name: &str, expected: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", format!("{name}: expected {expected}"))
+    GatewayId::parse(id).ok_or_else(|| Problem::invalid(&format!("gateway: expected {ID}")))
 }
 
 impl From<Refused> for Problem {
@@ -85,12 +85,10 @@ impl From<Refused> for Problem {
             }
             Refused::Unknown => Self::not_found("gateway: no such gateway"),
             Refused::Value(ConfigError::Value { key, expected, found }) => {
-                let error = format!("{key}: expected {expected}, found {found}");
-                Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
+                let found: String = redacted(found).chars().take(LONGEST_FOUND).collect();
+                Self::invalid(&format!("{key}: expected {expected}, found {found}"))
             }
-            Refused::Value(_) | Refused::Receiver(_) => {
-                Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", refused.to_string())
-            }
+            Refused::Value(_) | Refused::Receiver(_) => Self::invalid(&refused.to_string()),
         }
     }
 }
@@ -100,20 +98,21 @@ impl Wire for Order {
         &[("gateway", false), ("receiver", false), ("key", false), ("cardsOf", false)];
 
     fn read(members: &Members) -> Result<Self, DecodeError> {
-        let fault = |member, expected| DecodeError::invalid(member, expected, "another text");
-        let id = members.optional_text("gateway")?;
-        let id = id.map(|id| GatewayId::parse(id).ok_or_else(|| fault("gateway", ID))).transpose()?;
+        let id = gateway(members, "gateway")?;
         let receiver = members.optional("receiver")?.map(receiver).transpose()?;
         let key = match members.optional_text("key")? {
             None | Some("ec") => KeyKind::Ec,
             Some("rsa") => KeyKind::Rsa,
-            Some(_) => return Err(fault("key", "ec or rsa")),
+            Some(_) => return Err(DecodeError::invalid("key", "ec or rsa: its kind", "another text")),
         };
-        let cards_of = members.optional_text("cardsOf")?;
-        let cards_of =
-            cards_of.map(|id| GatewayId::parse(id).ok_or_else(|| fault("cardsOf", ID))).transpose()?;
+        let cards_of = gateway(members, "cardsOf")?;
         Ok(Self { id, key, cards_of, receiver })
     }
+}
+
+fn gateway(members: &Members, member: &'static str) -> Result<Option<GatewayId>, DecodeError> {
+    let id = members.optional_text(member)?;
+    id.map(|id| GatewayId::parse(id).ok_or_else(|| DecodeError::invalid(member, ID, &shown(id)))).transpose()
 }
 
 fn receiver(value: &Value) -> Result<Receiver, DecodeError> {
@@ -121,8 +120,8 @@ fn receiver(value: &Value) -> Result<Receiver, DecodeError> {
     Ok(Receiver {
         url: object.required("url")?,
         authority: object.text("authority")?,
-        oauth: object.members.get("oauth").map(oauth).transpose()?,
-        retry: object.members.get("retry").map(retry).transpose()?.unwrap_or_default(),
+        oauth: object.member("oauth").map(oauth).transpose()?,
+        retry: object.member("retry").map(retry).transpose()?.unwrap_or_default(),
     })
 }
 
@@ -149,73 +148,14 @@ fn retry(value: &Value) -> Result<Notifications, DecodeError> {
     })
 }
 
-/// A closed object inside a body.
-struct Nested<'a> {
-    name: &'static str,
-    members: &'a Map<String, Value>,
-}
-
-impl<'a> Nested<'a> {
-    fn of(name: &'static str, value: &'a Value, known: &[&str]) -> Result<Self, DecodeError> {
-        let members =
-            value.as_object().ok_or_else(|| DecodeError::invalid(name, "an object", "something else"))?;
-        match members.keys().find(|member| !known.contains(&member.as_str())) {
-            None => Ok(Self { name, members }),
-            Some(member) => {
-                let member: String = member.chars().take(64).collect();
-                let expected = format!("only {}", known.join(", "));
-                Err(DecodeError::invalid(&format!("{name}.{member}"), &expected, "an unknown member"))
-            }
-        }
-    }
-
-    fn text(&self, member: &str) -> Result<Option<String>, DecodeError> {
-        match self.members.get(member) {
-            None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
-            Some(other) => Err(self.fault(member, "a string that is not empty", other)),
-        }
-    }
-
-    fn required(&self, member: &str) -> Result<String, DecodeError> {
-        let text = self.text(member)?;
-        text.ok_or_else(|| self.fault(member, "a string that is not empty", &Value::Null))
-    }
-
-    fn number(&self, member: &str) -> Result<Option<u32>, DecodeError> {
-        let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
-        let value = self.members.get(member);
-        value.map(|value| number(value).ok_or_else(|| self.fault(member, "1 to 1000", value))).transpose()
-    }
-
-    fn fault(&self, member: &str, expected: &str, found: &Value) -> DecodeError {
-        let found = match found {
-            Value::Null => "none",
-            Value::String(text) if text.is_empty() => "an empty one",
-            _ => "something else",
-        };
-        DecodeError::invalid(&format!("{}.{member}", self.name), expected, found)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, to_bytes};
-    use http::{Method, Request};
-    use tower::ServiceExt as _;
+    use axum::body::to_bytes;
+    use axum::response::IntoResponse as _;
+    use http::Method;
 
-    use super::super::router;
-    use super::super::tests::admin;
+    use super::super::tests::{admin, ask};
     use super::*;
-
-    async fn ask(admin: &Arc<Admin>, method: Method, path: &str, body: &str) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(path).header("host", "localhost");
-        let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
-        let answer = router(Arc::clone(admin)).oneshot(request.expect("a request")).await.expect("an answer");
-        let status = answer.status().as_u16();
-        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
-        (status, serde_json::from_slice(&body).unwrap_or_default())
-    }
 
     async fn refused(admin: &Arc<Admin>, method: Method, path: &str, body: &str, wanted: (u16, &str, &str)) {
         let (status, answer) = ask(admin, method, path, body).await;
@@ -272,6 +212,18 @@ mod tests {
             (409, "NO_AUTHORITY", "no gateway can be made here"),
         )
         .await;
+    }
+
+    #[tokio::test]
+    async fn what_was_found_in_the_settings_of_a_receiver_is_cut_and_masked() {
+        let long = "4000000000000002".repeat(3000);
+        let fault = ConfigError::new("receiver.retry.firstDelay", "a duration", long);
+        let answer = Problem::from(Refused::Value(fault)).into_response();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        let error = body["error"].as_str().expect("a text");
+        assert!(error.starts_with("receiver.retry.firstDelay: expected a duration"), "{error}");
+        assert!(error.chars().count() <= 512 && !error.contains("40000000"), "{error}");
     }
 
     #[tokio::test]

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, RawQuery, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, RawQuery, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -19,7 +20,7 @@ use crate::domain::{GatewayId, Refusal};
 use crate::http::answer::{answer, empty};
 use crate::http::intake::Intake;
 use crate::http::problem::Problem;
-use crate::http::strict_json::{DecodeError, Wire, decode};
+use crate::http::strict_json::{DecodeError, DecodeKind, Wire, decode};
 use crate::journal::{Journal, Page};
 
 /// The longest wait for a journal entry, or for who waits for the clock, in milliseconds.
@@ -39,6 +40,18 @@ impl<T: Wire> FromRequest<Arc<Admin>> for Steer<T> {
         };
         // Where no member is required, an empty body is as good as an empty object.
         decode(body).map(Self).map_err(bad_request)
+    }
+}
+
+/// What a path names. What is no text is no name either.
+pub(super) struct Named(pub(super) String);
+
+impl FromRequestParts<Arc<Admin>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, admin: &Arc<Admin>) -> Result<Self, Problem> {
+        let read = Path::<String>::from_request_parts(parts, admin).await;
+        read.map(|Path(name)| Self(name)).map_err(|_| Problem::not_found("nothing has this name"))
     }
 }
 
@@ -82,9 +95,9 @@ pub(super) async fn journal(
             ("all", _) if ["", "true"].contains(&value) => all = true,
             ("after", Ok(number)) => after = number,
             ("wait_ms", Ok(number)) if number <= LONGEST_WAIT => wait = number,
-            ("after", _) => return Err(bad_parameter("after: expected a whole number")),
-            ("wait_ms", _) => return Err(bad_parameter("wait_ms: expected a whole number up to 60000")),
-            _ => return Err(bad_parameter("query: expected only after, all, wait_ms and gateway")),
+            ("after", _) => return Err(Problem::invalid("after: expected a whole number")),
+            ("wait_ms", _) => return Err(Problem::invalid("wait_ms: expected a whole number up to 60000")),
+            _ => return Err(Problem::invalid("query: expected only after, all, wait_ms and gateway")),
         }
     }
     let journal = &admin.app.journal;
@@ -161,19 +174,16 @@ pub(super) async fn reset(
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) fn bad_parameter(error: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
-}
-
-fn bad_request(fault: DecodeError) -> Problem {
-    let missing = fault.kind == crate::http::strict_json::DecodeKind::Missing;
-    let code = if missing { "MISSING_FIELD" } else { "INVALID_FIELD" };
-    let DecodeError { member, expected, actual, .. } = fault;
-    Problem::new(StatusCode::BAD_REQUEST, code, format!("{member}: expected {expected}, found {actual}"))
+pub(super) fn bad_request(fault: DecodeError) -> Problem {
+    let DecodeError { kind, member, expected, actual } = fault;
+    let error = format!("{member}: expected {expected}, found {actual}");
+    match kind {
+        DecodeKind::Missing => Problem::new(StatusCode::BAD_REQUEST, "MISSING_FIELD", error),
+        _ => Problem::invalid(&error),
+    }
 }
 
 fn refused_event(refusal: Refusal, (member, event): (&'static str, &'static str)) -> Problem {
-    let bad = |error| Problem::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error);
     match refusal {
         Refusal::UnknownToken => Problem::not_found("tokenId: no such token of this gateway"),
         Refusal::ForbiddenState { state, wanted } => {
@@ -181,8 +191,8 @@ fn refused_event(refusal: Refusal, (member, event): (&'static str, &'static str)
                 format!("{member}: {event} needs a token that is {wanted}; this one is {}", state.as_str());
             Problem::new(StatusCode::CONFLICT, "FORBIDDEN_STATE", error)
         }
-        Refusal::DateNotLater => bad("exp: expected a date after the present one"),
-        Refusal::SamePan => bad("pan: expected another number than the card has"),
+        Refusal::DateNotLater => Problem::invalid("exp: expected a date after the present one"),
+        Refusal::SamePan => Problem::invalid("pan: expected another number than the card has"),
         Refusal::NoReceiver => {
             let error = "gateway: it has no receiver that could be told; give it one";
             Problem::new(StatusCode::CONFLICT, "NO_RECEIVER", error)

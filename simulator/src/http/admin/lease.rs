@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Admin;
-use super::handlers::Steer;
+use super::handlers::{Named, Steer};
 use crate::chance::{NoRandomness, secret_bytes};
 use crate::clock::{ClockIsReal, Stopwatch};
 use crate::config::parse_duration;
@@ -319,7 +319,7 @@ pub(super) async fn ask(
 /// Gives the clock back.
 pub(super) async fn give_back(
     State(admin): State<Arc<Admin>>,
-    Path(lease): Path<String>,
+    Named(lease): Named,
 ) -> Result<Response, Problem> {
     admin.lease.give_back(&lease)?;
     Ok(empty(StatusCode::NO_CONTENT))

@@ -10,18 +10,20 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::handlers::{LONGEST_WAIT, Steer, bad_parameter};
+use super::handlers::{LONGEST_WAIT, Steer};
 use super::{Admin, gateways};
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::config::parse_duration;
 use crate::domain::{GatewayId, IssuerEvent, TokenId};
 use crate::http::answer::answer;
 use crate::http::problem::Problem;
-use crate::http::strict_json::{DecodeError, Members, Wire};
+use crate::http::strict_json::{DecodeError, Members, Wire, shown};
 use crate::world::{Halt, Halted, NAMES, Passed, Turn, Wanted, Way};
 
 /// The longest step of the clock: ten years.
 const LONGEST_STEP: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// The shortest: the clock counts these.
+const SHORTEST_STEP: Duration = Duration::from_millis(1);
 /// So many gateways are named by one question.
 const MOST_GATEWAYS: usize = 64;
 /// The longest silence that is waited for, in real time.
@@ -58,10 +60,10 @@ impl Wire for Advance {
             let found = if ways.is_empty() { "none" } else { "more than one" };
             return Err(DecodeError::invalid("body", "exactly one of by, to and until", found));
         };
-        let silence = members.optional_text("silence")?.unwrap_or("0s");
-        let silence = parse_duration(silence).filter(|silence| *silence <= LONGEST_SILENCE);
+        let text = members.optional_text("silence")?.unwrap_or("0s");
+        let silence = parse_duration(text).filter(|silence| *silence <= LONGEST_SILENCE);
         let silence = silence.ok_or_else(|| {
-            DecodeError::invalid("silence", "a duration of at most 10s, like 200ms", "another text")
+            DecodeError::invalid("silence", "a duration of at most 10s, like 200ms", &shown(text))
         })?;
         let lease = members.optional_text("lease")?.map(str::to_owned);
         Ok(Self { way, silence, lease })
@@ -69,14 +71,14 @@ impl Wire for Advance {
 }
 
 fn by(text: &str) -> Result<Way, DecodeError> {
-    let by = parse_duration(text).filter(|by| !by.is_zero() && *by <= LONGEST_STEP);
-    let expected = "a duration above zero, at most ten years, like 90s, 2h or 30d";
-    by.map(Way::By).ok_or_else(|| DecodeError::invalid("by", expected, "another text"))
+    let by = parse_duration(text).filter(|by| (SHORTEST_STEP..=LONGEST_STEP).contains(by));
+    let expected = "a duration in ms, s, m, h or d from 1ms to 3660d, like 90s, 2h or 30d";
+    by.map(Way::By).ok_or_else(|| DecodeError::invalid("by", expected, &shown(text)))
 }
 
 fn to(text: &str) -> Result<Way, DecodeError> {
     let expected = "a moment like 2026-04-22T10:00:00Z";
-    parse_rfc3339(text).map(Way::To).ok_or_else(|| DecodeError::invalid("to", expected, "another text"))
+    parse_rfc3339(text).map(Way::To).ok_or_else(|| DecodeError::invalid("to", expected, &shown(text)))
 }
 
 fn until(value: &Value) -> Result<Way, DecodeError> {
@@ -96,8 +98,8 @@ fn until(value: &Value) -> Result<Way, DecodeError> {
                 Some(_) => Err(DecodeError::invalid(&format!("until.{name}"), "a string", "something else")),
             };
             let name = text("event")?.ok_or_else(|| DecodeError::invalid("until", expected, "no event"))?;
-            let gateway = text("gateway")?.map(|text| named("until.gateway", GatewayId::parse(text)));
-            let token = text("tokenId")?.map(|text| named("until.tokenId", TokenId::parse(text)));
+            let gateway = text("gateway")?.map(|text| named("until.gateway", GatewayId::parse(text), text));
+            let token = text("tokenId")?.map(|text| named("until.tokenId", TokenId::parse(text), text));
             let (gateway, token) = (gateway.transpose()?, token.transpose()?);
             Ok(Way::Event(Wanted { name: event_name(name)?.to_owned(), gateway, token }))
         }
@@ -105,8 +107,8 @@ fn until(value: &Value) -> Result<Way, DecodeError> {
     }
 }
 
-fn named<T>(member: &str, found: Option<T>) -> Result<T, DecodeError> {
-    found.ok_or_else(|| DecodeError::invalid(member, "an identifier of this sandbox", "another text"))
+fn named<T>(member: &str, read: Option<T>, text: &str) -> Result<T, DecodeError> {
+    read.ok_or_else(|| DecodeError::invalid(member, "an identifier of this sandbox", &shown(text)))
 }
 
 fn event_name(name: &str) -> Result<&str, DecodeError> {
@@ -115,7 +117,7 @@ fn event_name(name: &str) -> Result<&str, DecodeError> {
     }
     let events = IssuerEvent::ALL.into_iter().map(IssuerEvent::as_str);
     let known: Vec<&str> = NAMES.into_iter().chain(events).collect();
-    Err(DecodeError::invalid("until.event", &format!("one of {}", known.join(", ")), "another text"))
+    Err(DecodeError::invalid("until.event", &format!("one of {}", known.join(", ")), &shown(name)))
 }
 
 /// What the clock shows, and until when an exchange waits for it, of certain gateways alone if some are named; waits for
@@ -128,12 +130,13 @@ pub(super) async fn clock(
     for pair in query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("gateway", id)) if whose.len() < MOST_GATEWAYS => whose.push(gateways::in_query(id)?),
-            Some(("gateway", _)) => return Err(bad_parameter("gateway: expected at most 64 of them")),
+            Some(("gateway", _)) => return Err(Problem::invalid("gateway: expected at most 64 of them")),
             Some(("wait_ms", text)) => {
                 let read = text.parse().ok().filter(|wait| *wait <= LONGEST_WAIT);
-                wait = read.ok_or(bad_parameter("wait_ms: expected a whole number up to 60000"))?;
+                wait =
+                    read.ok_or_else(|| Problem::invalid("wait_ms: expected a whole number up to 60000"))?;
             }
-            _ => return Err(bad_parameter("query: expected only wait_ms and gateway")),
+            _ => return Err(Problem::invalid("query: expected only wait_ms and gateway")),
         }
     }
     let clock = &admin.app.clock;

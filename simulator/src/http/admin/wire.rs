@@ -2,7 +2,7 @@
 //! `passage.rs`.
 
 use crate::domain::{GatewayId, IssuerEvent, Month, Pan, TokenId};
-use crate::http::strict_json::{DecodeError, Members, Wire};
+use crate::http::strict_json::{DecodeError, Members, Wire, shown};
 use crate::world::{Forgery, Particulars};
 
 /// Body of `POST /events`.
@@ -25,19 +25,28 @@ pub(super) struct NewForgery {
 /// Body of `POST /reset`: nothing.
 pub(super) struct Nothing;
 
+/// Whose token, and which: nothing if the text names no token that this sandbox could have made.
+fn gateway_and_token(members: &Members) -> Result<(GatewayId, Option<TokenId>), DecodeError> {
+    let text = members.text("gateway")?;
+    let expected = "10 characters of A-Z, a-z, 0-9, _ and -";
+    let gateway = GatewayId::parse(text);
+    let gateway = gateway.ok_or_else(|| DecodeError::invalid("gateway", expected, &shown(text)))?;
+    Ok((gateway, TokenId::parse(members.text("tokenId")?)))
+}
+
 impl Wire for NewEvent {
     const MEMBERS: &'static [(&'static str, bool)] =
         &[("gateway", true), ("tokenId", true), ("event", true), ("exp", false), ("pan", false)];
 
     fn read(members: &Members) -> Result<Self, DecodeError> {
-        let fault = |member, expected: &str| DecodeError::invalid(member, expected, "another text");
-        let gateway = GatewayId::parse(members.text("gateway")?);
-        let gateway = gateway.ok_or_else(|| fault("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"))?;
-        let token = TokenId::parse(members.text("tokenId")?);
-        let event = IssuerEvent::parse(members.text("event")?).ok_or_else(|| {
+        let (gateway, token) = gateway_and_token(members)?;
+        let text = members.text("event")?;
+        let event = IssuerEvent::parse(text).ok_or_else(|| {
             let known: Vec<&str> = IssuerEvent::ALL.into_iter().map(IssuerEvent::as_str).collect();
-            fault("event", &format!("one of {}", known.join(", ")))
+            DecodeError::invalid("event", &format!("one of {}", known.join(", ")), &shown(text))
         })?;
+        // What stands there may be a card, or a part of one.
+        let fault = |member, expected: &str| DecodeError::invalid(member, expected, "another text");
         let takes = |member: &'static str, good: bool, events: &str| {
             let unasked = || DecodeError::invalid(member, &format!("only with {events}"), event.as_str());
             good.then_some(()).ok_or_else(unasked)
@@ -62,13 +71,11 @@ impl Wire for NewForgery {
     const MEMBERS: &'static [(&'static str, bool)] = &[("gateway", true), ("tokenId", true), ("as", true)];
 
     fn read(members: &Members) -> Result<Self, DecodeError> {
-        let fault = |member, expected: &str| DecodeError::invalid(member, expected, "another text");
-        let gateway = GatewayId::parse(members.text("gateway")?);
-        let gateway = gateway.ok_or_else(|| fault("gateway", "10 characters of A-Z, a-z, 0-9, _ and -"))?;
-        let token = TokenId::parse(members.text("tokenId")?);
-        let forgery = Forgery::parse(members.text("as")?).ok_or_else(|| {
+        let (gateway, token) = gateway_and_token(members)?;
+        let text = members.text("as")?;
+        let forgery = Forgery::parse(text).ok_or_else(|| {
             let known: Vec<&str> = Forgery::ALL.into_iter().map(Forgery::as_str).collect();
-            fault("as", &format!("one of {}", known.join(", ")))
+            DecodeError::invalid("as", &format!("one of {}", known.join(", ")), &shown(text))
         })?;
         Ok(Self { gateway, token, forgery })
     }

@@ -130,7 +130,7 @@ fn those_that_came_together_share_their_cards_and_a_name_that_comes_back_shares_
     };
     admit(3, None);
     admit(4, Some(3));
-    stage.world.part(&gateway(3), stage.now().at);
+    stage.world.dismiss(&gateway(3), stage.now().at);
     admit(5, Some(4));
     admit(3, None);
     let [_, _, (_, alone)] = [4, 5, 3].map(|n| stage.token(n, APPROVED));
