@@ -241,7 +241,8 @@ async fn who_wants_an_rsa_key_waits_for_those_before_and_holds_up_nobody_else() 
         stage.onboarding.add(Order { id: None, key: KeyKind::Rsa, cards_of: None, receiver: None }).await
     };
     let making = stage.onboarding.rsa.acquire_many(4).await.expect("never closed");
-    assert_eq!(stage.add(None).await.expect("made"), "MGW_000003");
+    let made = tokio::time::timeout(std::time::Duration::from_secs(10), stage.add(None)).await;
+    assert_eq!(made.expect("it does not wait for them").expect("made"), "MGW_000003");
     let orders = stage.onboarding.rsa_orders.acquire_many(20).await.expect("never closed");
     let refused = rsa().await;
     assert!(matches!(refused, Err(Refused::Busy)), "{refused:?}");
