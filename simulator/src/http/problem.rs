@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::auth::{AuthError, TooManyTokens};
 use crate::chance::NoRandomness;
 use crate::domain::Refusal;
-use crate::journal::{Why, redacted};
+use crate::journal::Why;
 
 use super::answer::answer;
 use super::strict_json::{DecodeError, DecodeKind};
@@ -40,9 +40,9 @@ impl Problem {
         Self { status, code: Some(code), error: error.into(), why: None }
     }
 
-    /// A member of a request on the admin port that is not as it must be. Whatever is told of the request is cut and masked.
+    /// A member of a request on the admin port that is not as it must be. What is told of the request was masked before.
     pub(crate) fn invalid(error: &str) -> Self {
-        let error: String = redacted(error).chars().take(LONGEST_ERROR).collect();
+        let error: String = error.chars().take(LONGEST_ERROR).collect();
         Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
     }
 
