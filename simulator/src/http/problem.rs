@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::auth::{AuthError, TooManyTokens};
 use crate::chance::NoRandomness;
 use crate::domain::Refusal;
-use crate::journal::{Why, redacted};
+use crate::journal::Why;
 
 use super::answer::answer;
 use super::strict_json::{DecodeError, DecodeKind};
@@ -50,9 +50,9 @@ impl Problem {
         Self { more: Some(Box::new(more)), ..self }
     }
 
-    /// A member of a request on the admin port that is not as it must be. Whatever is told of the request is cut and masked.
+    /// A member of a request on the admin port that is not as it must be. What is told of the request was masked before.
     pub(crate) fn invalid(error: &str) -> Self {
-        let error: String = redacted(error).chars().take(LONGEST_ERROR).collect();
+        let error: String = error.chars().take(LONGEST_ERROR).collect();
         Self::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", error)
     }
 

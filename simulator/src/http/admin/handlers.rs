@@ -21,7 +21,7 @@ use crate::http::answer::{answer, empty};
 use crate::http::intake::Intake;
 use crate::http::problem::Problem;
 use crate::http::strict_json::{DecodeError, DecodeKind, Wire, decode};
-use crate::journal::{Journal, Page};
+use crate::journal::{Journal, Page, redacted};
 
 /// The longest wait for a journal entry, or for who waits for the clock, in milliseconds.
 pub(super) const LONGEST_WAIT: u64 = 60_000;
@@ -176,7 +176,7 @@ pub(super) async fn reset(
 
 pub(super) fn bad_request(fault: DecodeError) -> Problem {
     let DecodeError { kind, member, expected, actual } = fault;
-    let error = format!("{member}: expected {expected}, found {actual}");
+    let error = format!("{}: expected {expected}, found {}", redacted(&member), redacted(&actual));
     match kind {
         DecodeKind::Missing => Problem::new(StatusCode::BAD_REQUEST, "MISSING_FIELD", error),
         _ => Problem::invalid(&error),
