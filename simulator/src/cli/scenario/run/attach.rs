@@ -47,7 +47,7 @@ impl Ground {
         let text = |member: &str| info[member].as_str().unwrap_or_default().to_owned();
         let at = Address { api: text("api"), base_path: text("basePath") };
         let seed = info["seed"].as_u64().unwrap_or_default();
-        let habits = Habits { jitter: jitter(seed), flaw: to.with.flaw };
+        let habits = Habits::of(scenario, jitter(seed), to.with.flaw);
         admin.looks_at(parts.iter().map(|part| part.id.as_str()));
         let gateways = parts.into_iter().map(|part| part.played(&at, habits)).collect::<Result<_, _>>()?;
         let (api, host) = (at.api, Host::Other(stay));

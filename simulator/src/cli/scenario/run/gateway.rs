@@ -15,9 +15,12 @@ use super::super::super::exit::Failure;
 use super::flaw::Flaw;
 use super::papers::Files;
 use super::receiver::OwnReceiver;
+use crate::scenario::{Action, Scenario, Step};
 
 /// For one attempt, in real time: no answer of the sandbox takes any, unless it is stalled.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// The same where a step stalls exchanges: nothing waits there for anything else.
+const STALLED_ATTEMPT: Duration = Duration::from_secs(1);
 /// For one call with all its pauses, on the sandbox clock: longer than the client's default, so that it is D1's
 /// `Retry-After` that a scenario tries and not this.
 const OVERALL: Duration = Duration::from_mins(5);
@@ -46,6 +49,16 @@ pub(super) struct Habits {
     /// What the pauses between its attempts are drawn with.
     pub(super) jitter: f64,
     pub(super) flaw: Option<Flaw>,
+    /// What it gives an attempt, in real time.
+    attempt: Duration,
+}
+
+impl Habits {
+    pub(super) fn of(scenario: &Scenario, jitter: f64, flaw: Option<Flaw>) -> Self {
+        let stalls = |step: &Step| matches!(&step.action, Action::Fault(fault) if fault.effect == "stall");
+        let attempt = if scenario.steps.iter().any(stalls) { STALLED_ATTEMPT } else { ATTEMPT };
+        Self { jitter, flaw, attempt }
+    }
 }
 
 /// Where D1 is called.
@@ -171,8 +184,8 @@ fn config(
     let credentials = papers.credentials(shown).map_err(Failure::usage)?;
     Ok(Config::new(&to.api, id.clone(), credentials)
         .ecom_prefix(&to.base_path)
-        .attempt_timeout(ATTEMPT)
-        .connect_timeout(ATTEMPT / 2)
+        .attempt_timeout(habits.attempt)
+        .connect_timeout(habits.attempt / 2)
         .overall_timeout(OVERALL)
         // Never in the background: which step it belongs to would be chance.
         .refresh_ahead(MARGIN)
@@ -183,4 +196,21 @@ fn config(
             _ => RetryPolicy::default(),
         })
         .clock(clock.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_short_where_a_step_stalls_exchanges_and_nowhere_else() {
+        for (effect, attempt) in [("stall: before", STALLED_ATTEMPT), ("latency: 1s", ATTEMPT)] {
+            let text = format!(
+                "scenario: 1\nname: day\ntitle: A.\nwhy: B.\nsteps:\n  - fault: {{name: f, {effect}}}\n  - expect: {{calls: {{count: 0}}}}\n"
+            );
+            let scenario = crate::scenario::load("day.yaml", &[], &|_| Ok(text.clone())).scenario;
+            let habits = Habits::of(&scenario.expect("a scenario"), 0.0, None);
+            assert_eq!(habits.attempt, attempt, "{effect}");
+        }
+    }
 }

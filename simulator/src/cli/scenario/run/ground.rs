@@ -102,7 +102,7 @@ impl Ground {
         let admin = Admin::new("the sandbox", &running.admin_url(), None)?;
         let api = running.api_url();
         let to = Address { api: api.clone(), base_path };
-        let habits = Habits { jitter: jitter(seed), flaw: with.flaw };
+        let habits = Habits::of(scenario, jitter(seed), with.flaw);
         let gateways = parts.into_iter().map(|part| part.played(&to, habits));
         let mut gateways = gateways.collect::<Result<BTreeMap<String, Gateway>, Failure>>()?;
         if dated {
