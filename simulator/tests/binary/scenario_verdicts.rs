@@ -167,6 +167,18 @@ fn a_fault_of_handshakes_strikes_a_client_that_has_a_connection() {
 }
 
 #[test]
+fn what_stalls_is_given_up_and_goes_on_once_it_is_lifted() {
+    let folder = empty_folder();
+    let steps = "  - fault: {name: stuck, on: [getToken], stall: before}
+  - call: {getToken: {token: subscription}, gives: noAnswer, attempts: 4}
+  - lift: stuck
+  - call: {getToken: {token: subscription}}
+";
+    let out = played(folder.path(), "stuck", steps, 0);
+    assert!(out.ends_with("stuck: as expected\n"), "{out}");
+}
+
+#[test]
 fn of_two_gateways_the_transcript_says_which() {
     let folder = empty_folder();
     let text = "scenario: 1\nname: two\ntitle: Two.\nwhy: For a test.\nstage:\n  gateways: {one: {receiver: own}, other: {receiver: own}}\n  \

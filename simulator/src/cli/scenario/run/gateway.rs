@@ -21,7 +21,7 @@ use crate::scenario::{Action, Scenario, Step};
 /// makes a call of it that no seed shows again.
 const ATTEMPT: Duration = Duration::from_mins(1);
 /// For one attempt where an answer may be stalled, which is waited for in vain.
-const STALLED: Duration = Duration::from_secs(5);
+const STALLED: Duration = Duration::from_secs(2);
 /// For one call with all its pauses, on the sandbox clock: longer than the client's default, so that it is D1's
 /// `Retry-After` that a scenario tries and not this.
 const OVERALL: Duration = Duration::from_mins(5);
@@ -206,4 +206,21 @@ fn config(
             _ => RetryPolicy::default(),
         })
         .clock(clock.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_short_where_a_step_stalls_exchanges_and_nowhere_else() {
+        for (effect, attempt) in [("stall: before", STALLED_ATTEMPT), ("latency: 1s", ATTEMPT)] {
+            let text = format!(
+                "scenario: 1\nname: day\ntitle: A.\nwhy: B.\nsteps:\n  - fault: {{name: f, {effect}}}\n  - expect: {{calls: {{count: 0}}}}\n"
+            );
+            let scenario = crate::scenario::load("day.yaml", &[], &|_| Ok(text.clone())).scenario;
+            let habits = Habits::of(&scenario.expect("a scenario"), 0.0, None);
+            assert_eq!(habits.attempt, attempt, "{effect}");
+        }
+    }
 }
