@@ -414,9 +414,9 @@ async fn a_fault_that_is_over_gives_way_to_its_name_unless_something_hangs_or_is
     assert!(faults.strike_notification(&queued, NOW).is_some());
     assert!(faults.set(&named("held"), NOW).is_err());
     set(&faults, json!({"name": "hung", "times": 1, "handshake": "stall"}));
-    let number = faults.strike_connection(NOW).expect("struck").number;
     {
-        let mut hangs = std::pin::pin!(faults.until_lifted(number, None));
+        let struck = faults.strike_connection(NOW).expect("struck");
+        let mut hangs = std::pin::pin!(faults.until_lifted(struck.number, None));
         let waits =
             std::future::poll_fn(|context| std::task::Poll::Ready(hangs.as_mut().poll(context).is_pending()));
         assert!(waits.await);

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn an_attempt_is_short_where_a_step_stalls_exchanges_and_nowhere_else() {
-        for (effect, attempt) in [("stall: before", STALLED_ATTEMPT), ("latency: 1s", ATTEMPT)] {
+        for (effect, attempt) in [("stall: before", STALLED), ("latency: 1s", ATTEMPT)] {
             let text = format!(
                 "scenario: 1\nname: day\ntitle: A.\nwhy: B.\nsteps:\n  - fault: {{name: f, {effect}}}\n  - expect: {{calls: {{count: 0}}}}\n"
             );
