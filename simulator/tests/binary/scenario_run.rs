@@ -268,7 +268,7 @@ fn stuck(folder: &Path) -> TcpListener {
     let at = silent.local_addr().expect("an address");
     let head = "scenario: 1\nname: b-stuck\ntitle: Something.\nwhy: For a test.\n";
     let stage = format!(
-        "stage:\n  retry: {{timeout: 1h}}\n  gateways: {{shop: {{receiver: {{url: \"https://{at}\"}}}}}}\n  \
+        "stage:\n  retry: {{timeout: 60s}}\n  gateways: {{shop: {{receiver: {{url: \"https://{at}\"}}}}}}\n  \
          merchants: {{books: {{name: Books}}}}\n  cards: {{alice: approve}}\n  tokens: {{subscription: {{merchant: books, card: alice}}}}\n"
     );
     let steps = "steps:\n  - issuer: {event: token.suspend, token: subscription}\n  - expect: {tokens: {subscription: SUSPENDED}}\n";
@@ -318,10 +318,10 @@ fn a_signal_stops_what_is_in_play_and_the_reports_hold_it_as_far_as_it_got() {
     }
 }
 
-/// A probe that answers so often, each time the same; gives what it was asked.
-fn answers(listening: TcpListener, times: usize, body: &'static str) -> JoinHandle<Vec<String>> {
+/// A probe that answers this, one after the other; gives what it was asked.
+fn answers(listening: TcpListener, bodies: &'static [&'static str]) -> JoinHandle<Vec<String>> {
     thread::spawn(move || {
-        let one = |_| {
+        let one = |body: &&str| {
             let (mut stream, _) = listening.accept().expect("a connection");
             let mut came = Vec::new();
             while !came.ends_with(b"}") {
@@ -334,7 +334,7 @@ fn answers(listening: TcpListener, times: usize, body: &'static str) -> JoinHand
             stream.write_all((head + body).as_bytes()).expect("written");
             text(&came)
         };
-        (0..times).map(one).collect()
+        bodies.iter().map(one).collect()
     })
 }
 
@@ -359,16 +359,17 @@ fn what_a_receiver_elsewhere_knows_is_asked_at_a_url_and_who_cannot_be_asked_is_
     day("by-option", "");
     let listening = listen();
     let asked_at = url(&listening);
-    let asked = answers(listening, 1, r#"{"state":"SUSPENDED"}"#);
+    // Before anything is told, and where it is expected.
+    let asked = answers(listening, &["null", r#"{"state":"SUSPENDED"}"#]);
     run(&["by-option.yaml", "--probe", &asked_at], 0);
     let asked = asked.join().expect("asked").concat();
     assert!(asked.starts_with("POST /known HTTP/1.1") && asked.contains("\"tokenId\""), "{asked}");
     let listening = listen();
     day("by-stage", &format!(", probe: \"{}\"", url(&listening)));
-    let asked = answers(listening, 1, "null");
+    let asked = answers(listening, &["null", "null"]);
     let (out, _) = run(&["by-stage.yaml"], 1);
     assert!(out.contains("expected the receiver to know `mine`"), "{out}");
-    assert_eq!(asked.join().expect("asked").len(), 1);
+    assert_eq!(asked.join().expect("asked").len(), 2);
     let (told, _) = ends(folder.path(), &["scenario", "explain", "by-stage.yaml"], 0);
     assert!(told.contains(", asked at http://127.0.0.1:"), "{told}");
     // Nobody is there, after all.

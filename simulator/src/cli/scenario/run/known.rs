@@ -54,13 +54,10 @@ impl Player<'_> {
                     merchant_id: token.merchant.as_str().to_owned(),
                     token_id: token.id.as_str().to_owned(),
                 };
-                probe
-                    .look(&asked)
-                    .await
-                    .map_err(|fault| Broken(format!("{}: the probe: {fault}", step.place)))?
+                probe.look(&asked).await.map_err(|fault| Broken(format!("the probe: {fault}")))?
             } else {
                 let why = "the receiver has no probe: give it one on the stage (`probe`) or with --probe";
-                return Err(Broken(format!("{}: {why}", step.place)));
+                return Err(Broken(why.to_owned()));
             };
             let look =
                 "the notifications of this token: what the receiver answered, and in which order they came";
