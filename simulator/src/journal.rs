@@ -14,7 +14,7 @@ pub(crate) use entry::{
     Body, Delivery, Expiry, Fact, Fault, GatewayToken, Handshake, Queued, Request, Transition, Why,
 };
 pub(crate) use headers::Headers;
-pub(crate) use redact::text as redacted;
+pub(crate) use redact::{is_strange, text as redacted, told as redacted_whole};
 pub(crate) use shown::SHOWN;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -13,6 +13,7 @@ use super::args::{
 };
 use super::exit::{Exit, Failure};
 use super::{print, say};
+use crate::journal::redacted_whole;
 use crate::scenario::{self, Findings, Weight, explain, step_kinds};
 pub(super) use run::Flaw;
 use source::{Source, built_in, from_disk, near_in_library, sources};
@@ -100,7 +101,7 @@ fn list(args: &ListScenarios) -> Result<(), Failure> {
 }
 
 fn row(scenario: scenario::Scenario) -> (String, String) {
-    (scenario.name, scenario.title)
+    (scenario.name, redacted_whole(&scenario.title))
 }
 
 fn explained(args: &ExplainScenario) -> Result<(), Failure> {

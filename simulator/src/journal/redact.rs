@@ -19,6 +19,19 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     shown(text, &[' '])
 }
 
+/// The same for a text that is told whole, line by line; what is strange in it is replaced.
+pub(crate) fn told(text: &str) -> String {
+    let plain = |letter: char| if letter != '\n' && is_strange(letter) { '\u{FFFD}' } else { letter };
+    without_long_words(masked_numbers(text), &[' ', '\n']).chars().map(plain).collect()
+}
+
+/// What no reader shows as it is, or what would end a line, turn it round, or speak to a terminal.
+pub(crate) fn is_strange(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        || matches!(letter, '\u{200E}' | '\u{200F}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
 /// The same for a path, each segment of which is a word.
 pub(super) fn path(path: &str) -> Cow<'_, str> {
     shown(path, &[' ', '/'])
@@ -26,19 +39,23 @@ pub(super) fn path(path: &str) -> Cow<'_, str> {
 
 fn shown<'a>(text: &'a str, between_words: &[char]) -> Cow<'a, str> {
     // The whole text is judged before it is cut: the start of a secret is a secret.
-    let mut out = masked_numbers(text);
-    if out.len() > LONGEST_WORD {
-        let words = out.split_inclusive(between_words).map(|word| {
-            let end = word.chars().next_back().filter(|end| between_words.contains(end));
-            let long = word.chars().count() - usize::from(end.is_some()) > LONGEST_WORD;
-            if long { Cow::Owned(REDACTED.chars().chain(end).collect()) } else { Cow::Borrowed(word) }
-        });
-        out = Cow::Owned(words.collect());
-    }
+    let mut out = without_long_words(masked_numbers(text), between_words);
     if let Some((cut, _)) = out.char_indices().nth(LONGEST_TEXT) {
         out = Cow::Owned(format!("{}…", &out[..cut]));
     }
     out
+}
+
+fn without_long_words<'a>(text: Cow<'a, str>, between_words: &[char]) -> Cow<'a, str> {
+    if text.len() <= LONGEST_WORD {
+        return text;
+    }
+    let words = text.split_inclusive(between_words).map(|word| {
+        let end = word.chars().next_back().filter(|end| between_words.contains(end));
+        let long = word.chars().count() - usize::from(end.is_some()) > LONGEST_WORD;
+        if long { Cow::Owned(REDACTED.chars().chain(end).collect()) } else { Cow::Borrowed(word) }
+    });
+    Cow::Owned(words.collect())
 }
 
 fn masked_numbers(text: &str) -> Cow<'_, str> {
@@ -157,6 +174,17 @@ mod tests {
         }
         let known = "/merchant-gateways/MGW_000001/merchants/10610027312/tokens/01fb32ff-5ed0-497f-8835-400000000002/x";
         assert_eq!(path(known), known);
+    }
+
+    #[test]
+    fn what_is_told_whole_has_no_secret_and_nothing_strange() {
+        let whole = "word ".repeat(100);
+        assert_eq!(told(&whole), whole);
+        let jwe = "e".repeat(81);
+        assert_eq!(
+            told(&format!("4000000000000002\n{jwe}\n\u{1b}[2J\u{fffe}")),
+            "…0002\n[redacted]\n\u{fffd}[2J\u{fffd}"
+        );
     }
 
     #[test]

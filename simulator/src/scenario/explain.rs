@@ -15,23 +15,27 @@ use super::step::{
     Step, Target,
 };
 use super::words::EventType;
+use crate::journal::redacted_whole;
 
 pub(crate) use expects::{calls as told_calls, notifications as told_notifications};
 pub(crate) use kinds::step_kinds;
 
 /// The whole scenario, as text with a line for each step.
 pub(crate) fn explain(scenario: &Scenario) -> String {
-    let mut lines =
-        vec![format!("{}: {}", scenario.name, scenario.title), scenario.why.trim().to_owned(), String::new()];
+    let heading = format!("{}: {}", scenario.name, redacted_whole(&scenario.title));
+    let mut lines = vec![heading, redacted_whole(scenario.why.trim()), String::new()];
     if !scenario.parameters.is_empty() {
-        let all: Vec<String> =
-            scenario.parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let all: Vec<String> = scenario
+            .parameters
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", redacted_whole(value)))
+            .collect();
         lines.push(format!("Parameters: {} (--set gives other values).", all.join(", ")));
     }
-    lines.extend(stage::told(&scenario.stage));
+    lines.extend(stage::told(&scenario.stage).iter().map(|line| redacted_whole(line)));
     lines.push(String::new());
     for step in &scenario.steps {
-        let (place, told) = (&step.place, told(step));
+        let (place, told) = (&step.place, redacted_whole(&told(step)));
         lines.push(format!("{}. {told}  [{}, {}:{}]", step.number, step.path, place.file, place.line));
     }
     lines.join("\n")

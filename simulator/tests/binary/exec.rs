@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{empty_folder, ends, made};
+use crate::{HEARS_HANGUPS, empty_folder, ends, made};
 
 fn shell(folder: &Path, options: &[&str], script: &str, code: i32) -> (String, String) {
     let arguments = [&["exec"], options, &["--", "sh", "-c", script]].concat();
@@ -110,7 +110,7 @@ fn what_ends_it_ends_all_that_the_command_started_and_then_takes_the_folder_away
     for signal in [Signal::TERM, Signal::HUP, Signal::QUIT, Signal::INT] {
         // What runs in the background of a script hears no interrupt.
         let script = "(sleep 5; echo left) & sh -c 'echo up; sleep 5; echo left; true'; echo left";
-        let mut running = Running::of(&[], &[], script);
+        let mut running = Running::of(&HEARS_HANGUPS, &[], script);
         assert_eq!(running.line(), "up");
         running.send(signal);
         let code = if signal == Signal::INT { 130 } else { 143 };

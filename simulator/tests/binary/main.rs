@@ -11,6 +11,7 @@ mod scenario_attach;
 mod scenario_expect;
 mod scenario_record;
 mod scenario_run;
+mod scenario_secrets;
 mod scenario_verdicts;
 mod slips;
 mod theirs;
@@ -62,10 +63,15 @@ struct Serving {
     ready: Value,
 }
 
+/// What is started by this hears SIGHUP, also where whoever runs the tests ignores it.
+pub(crate) const HEARS_HANGUPS: [&str; 2] = ["env", "--default-signal=HUP"];
+
 impl Serving {
     fn start(folder: &Path, more: &[&str]) -> Self {
         let free = ["--api", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", "ready.json"];
-        let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
+        let [env, default] = HEARS_HANGUPS;
+        let mut command = Command::new(env);
+        command.args([default, env!("CARGO_BIN_EXE_d1sim")]);
         command.current_dir(folder).arg("serve").args(free).args(more);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("d1sim starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));

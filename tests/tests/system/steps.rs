@@ -24,6 +24,15 @@ const CARDS: [&str; 6] = [
 /// The first ones expire on the way of most schedules.
 const EXPIRIES: [&str; 3] = ["0426", "0526", "1239"];
 const EVENTS: [&str; 5] = ["token.suspend", "token.resume", "token.extend", "card.renew", "card.replace"];
+/// What befalls notifications, for as long as it says.
+const FAULTS: [&str; 4] = [
+    r#"{"on": ["notifications"], "delay": "90m", "for": "3d"}"#,
+    r#"{"on": ["notifications"], "reorder": "20m", "every": 2, "for": "10d"}"#,
+    r#"{"on": ["notifications"], "duplicate": 1, "probability": 0.5, "mostInARow": 2, "for": "1h"}"#,
+    r#"{"on": ["notifications"], "drop": true, "nth": 3}"#,
+];
+/// Some days before the tokens expire that were made when the sandbox began.
+const YEARS_LATER: &str = "2030-04-25T00:00:00Z";
 /// Two thousand bearers are more than a schedule needs; a token endpoint without one would answer 503 for ever.
 const BEARERS: usize = 2_000;
 
@@ -41,6 +50,9 @@ struct Made {
 struct Plan {
     seed: u64,
     tokens: Vec<Made>,
+    /// The schedule begins years later.
+    late: bool,
+    faults: Vec<&'static str>,
     /// Told before the clock moves, each of the token with this number.
     events: Vec<(usize, &'static str)>,
     /// What the receiver of each gateway answers first: status, and the seconds of a `Retry-After`.
@@ -74,20 +86,15 @@ fn plans() -> impl Strategy<Value = Plan> {
     (
         any::<u64>(),
         prop::collection::vec(made, 1..6),
+        (any::<bool>(), prop::sample::subsequence(&FAULTS[..], 0..3)),
         prop::collection::vec((0_usize..6, prop::sample::select(&EVENTS[..])), 0..4),
         [answers(), answers()],
         prop::collection::vec(any::<bool>(), 0..4),
         length(33),
         prop::collection::vec(length(32), 1..20),
     )
-        .prop_map(|(seed, tokens, events, answers, tokenless, length_ms, steps_ms)| Plan {
-            seed: seed >> 1,
-            tokens,
-            events,
-            answers,
-            tokenless,
-            length_ms,
-            steps_ms,
+        .prop_map(|(seed, tokens, (late, faults), events, answers, tokenless, length_ms, steps_ms)| {
+            Plan { seed: seed >> 1, tokens, late, faults, events, answers, tokenless, length_ms, steps_ms }
         })
 }
 
@@ -149,6 +156,13 @@ impl Stage {
             let made = caller.tokenize(&caller.bearer().await, &merchants[*gateway], card, expiry).await;
             tokens.push((*gateway, made.text("tokenId")));
             self.advance(json!({"by": format!("{}ms", gap_ms + 1)})).await;
+        }
+        if plan.late {
+            self.advance(json!({"to": YEARS_LATER})).await;
+        }
+        for fault in &plan.faults {
+            let fault: Value = serde_json::from_str(fault).expect("JSON");
+            assert_eq!(self.sandbox.admin.post("/faults", fault).await.0, 201);
         }
         for (token, event) in &plan.events {
             let (gateway, token) = &tokens[token % tokens.len()];
@@ -232,6 +246,9 @@ fn one_step_and_many_leave_the_same_journal() {
         "\"what\":\"accessToken\"",
         "\"what\":\"receiverToken\"",
         "\"what\":\"card\"",
+        "\"what\":\"token\"",
+        "\"what\":\"struck\"",
+        "\"what\":\"ended\"",
         "\"cause\":\"token.suspend\"",
     ] {
         assert!(seen.contains(word), "no schedule has {word}");

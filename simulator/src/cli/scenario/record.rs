@@ -76,7 +76,12 @@ pub(super) fn run(args: &RecordScenario) -> Result<(), Failure> {
         1 => "\n1 comment in it tells what is not played".to_owned(),
         more => format!("\n{more} comments in it tell what is not played"),
     };
-    say(&format!("wrote {file}{left}\nnext: d1sim scenario run {file}"));
+    let blind = if text.contains("\n  - expect:") {
+        ""
+    } else {
+        "\nit expects nothing: what came of that day is in a comment, so that no replay can be red; add a step `expect`"
+    };
+    say(&format!("wrote {file}{left}{blind}\nnext: d1sim scenario run {file}"));
     Ok(())
 }
 

@@ -45,6 +45,7 @@ use super::super::say;
 use super::nothing;
 use super::source::{Source, built_in, sources, unknown};
 use crate::chance::fresh_seed;
+use crate::journal::redacted_whole;
 use crate::scenario::{self, Action, Receiver, ReceiverAt, Scenario, Weight};
 use crate::stop::Stop;
 use attached::{Attached, MOST_AT_ONCE};
@@ -290,7 +291,7 @@ fn again(args: &RunScenarios, played: &Played) -> String {
     }
     for (name, value) in &args.set {
         // Writing to a String cannot fail.
-        let _ = write!(line, " --set {}", quoted(&format!("{name}={value}")));
+        let _ = write!(line, " --set {}", quoted(&format!("{name}={}", redacted_whole(value))));
     }
     if let Some(receiver) = &args.receiver {
         let _ = write!(line, " --receiver {receiver}");

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::journal::is_strange;
+
 /// A line of a step is broken beyond this width.
 const WIDTH: usize = 120;
 /// The longest text of a comment.
@@ -155,13 +157,6 @@ fn is_time(text: &str) -> bool {
         rest = &behind[unit.len()..];
     }
     rest.is_empty() && !text.is_empty()
-}
-
-/// What no reader shows as it is, or what would end a line or turn it round.
-fn is_strange(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        || matches!(letter, '\u{200E}' | '\u{200F}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
 /// The text as one line that can stand behind a `#`.

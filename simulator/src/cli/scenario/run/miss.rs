@@ -1,12 +1,13 @@
 //! What did not come as expected, and what ended a run.
 
+use crate::journal::redacted_whole;
 use crate::scenario::{Place, Step};
 
 /// Why a scenario cannot be played on, whatever it expects.
 #[derive(Debug)]
 pub(in crate::cli::scenario) struct Broken(pub(in crate::cli::scenario) String);
 
-/// Something that did not come as expected.
+/// Something that did not come as expected. What it tells may come from anybody: it holds no secret and nothing strange.
 #[derive(Debug, Clone)]
 pub(super) struct Miss {
     pub(super) place: Place,
@@ -27,8 +28,8 @@ impl Miss {
             place: step.place.clone(),
             step: step.number,
             path: step.path.clone(),
-            expected: expected.into(),
-            found: vec![found.into()],
+            expected: redacted_whole(&expected.into()),
+            found: vec![redacted_whole(&found.into())],
             look: String::new(),
         }
     }
@@ -38,12 +39,12 @@ impl Miss {
     }
 
     pub(super) fn nearest(mut self, lines: impl IntoIterator<Item = String>) -> Self {
-        self.found.extend(lines);
+        self.found.extend(lines.into_iter().map(|line| redacted_whole(&line)));
         self
     }
 
     pub(super) fn look(self, look: impl Into<String>) -> Self {
-        Self { look: look.into(), ..self }
+        Self { look: redacted_whole(&look.into()), ..self }
     }
 
     /// With the place in front, a line for each thing.

@@ -17,6 +17,7 @@ use super::papers::Papermill;
 use super::player::Player;
 use super::transcript::Line;
 use crate::clock::Stopwatch;
+use crate::journal::redacted_whole;
 use crate::scenario::{Caller, Scenario};
 use crate::stop::Stop;
 
@@ -71,7 +72,7 @@ pub(super) async fn play(
     let Over { seed, lines, misses, ended, .. } = over;
     Ok(Played {
         name: scenario.name.clone(),
-        title: scenario.title.clone(),
+        title: redacted_whole(&scenario.title),
         file: scenario.file.clone(),
         seed,
         lines,

@@ -16,6 +16,7 @@ use super::in_play::Seat;
 use super::miss::{Broken, Miss};
 use super::names::Names;
 use super::transcript::{Kind, Lane, Line};
+use crate::journal::redacted_whole;
 use crate::scenario::{Action, CardGiven, Named, Scenario, Stage, Step, told};
 use crate::stop::Stop;
 
@@ -106,7 +107,7 @@ impl<'s> Player<'s> {
             Some(step) => format!("{}: step {}", step.place, step.path),
             None => format!("{}:1:1: the stage", self.scenario.file),
         };
-        Err(Broken(format!("{at}: {why}")))
+        Err(Broken(format!("{at}: {}", redacted_whole(&why))))
     }
 
     /// What does not come as expected is noted, and the play goes on.
@@ -179,22 +180,28 @@ impl<'s> Player<'s> {
     }
 
     pub(super) fn note(&mut self, kind: Kind, text: String) {
-        self.lines.extend(self.ticks.drain(..));
         let line = self.line(kind, text);
+        self.put(line);
+    }
+
+    fn put(&mut self, line: Line) {
+        self.lines.extend(self.ticks.drain(..));
         self.lines.push(line);
     }
 
     /// Those that do not stand in the transcript yet.
     pub(super) fn note_misses(&mut self) {
         for miss in self.noted..self.misses.len() {
-            self.note(Kind::Miss, self.misses[miss].told());
+            let told = self.misses[miss].told();
+            let line = Line { text: told, ..self.line(Kind::Miss, String::new()) };
+            self.put(line);
         }
         self.noted = self.misses.len();
     }
 
     pub(super) fn line(&self, kind: Kind, text: String) -> Line {
         let (from, to) = (Lane::Player, Lane::Player);
-        Line { at: self.now, step: self.step, kind, from, to, text }
+        Line { at: self.now, step: self.step, kind, from, to, text: redacted_whole(&text) }
     }
 
     /// The gateway that a step means, or the only one.

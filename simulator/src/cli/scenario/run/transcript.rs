@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::happened::{Entry, answered};
 use super::names::Names;
+use crate::journal::redacted_whole;
 
 /// Who does something to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +119,7 @@ pub(super) fn line_of(entry: &Entry, step: usize, names: &Names) -> Option<Line>
     let whose = entry.text("gateway").filter(|_| names.gateways.len() > 1);
     let whose = whose.and_then(|id| names.gateways.iter().find(|(_, known)| *known == id));
     let text = whose.map_or(text.clone(), |(name, _)| format!("{text} [gateway `{name}`]"));
-    Some(Line { at: entry.at, step, kind: Kind::Event, from, to, text })
+    Some(Line { at: entry.at, step, kind: Kind::Event, from, to, text: redacted_whole(&text) })
 }
 
 fn request(entry: &Entry, names: &Names) -> String {
