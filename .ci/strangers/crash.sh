@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A receiver that dies by kill -9 after it has committed an event and before it has answered: what it committed is
-# there when it starts again, D1 delivers again, and the event ends up in the store once.
+# there when it starts again, and D1 delivers again: the event may be handed on twice, and changes the token once.
 #
 # RECEIVER names the client's example, as `cargo test --workspace` builds it.
 # shellcheck disable=SC2317 # the functions are called through `check`

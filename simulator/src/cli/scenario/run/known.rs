@@ -71,7 +71,8 @@ impl Player<'_> {
                     let name = &wanted.token.name;
                     let miss =
                         Miss::of(step, format!("the receiver to know `{name}`"), "it has never heard of it");
-                    self.misses.push(miss.at(&wanted.token.place).look(look));
+                    let lines = newest(self.about_token(name));
+                    self.misses.push(miss.at(&wanted.token.place).nearest(lines).look(look));
                 }
             }
         }

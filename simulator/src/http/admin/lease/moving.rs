@@ -55,28 +55,8 @@ impl Drop for Passage<'_> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{Ask, Whose};
+    use super::super::tests::{MINUTE, after, asks, still, taken};
     use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn asks(holder: &str, still: bool, wait: u64) -> Ask {
-        let whose = Whose::Holder(holder.into());
-        Ask { whose, still, lasts: MINUTE, wait: Duration::from_secs(wait) }
-    }
-
-    async fn taken(desk: &Desk, holder: &str) -> Result<String, Refused> {
-        desk.ask(asks(holder, false, 0)).await.map(|given| given.id)
-    }
-
-    async fn still(desk: &Desk, holder: &str) -> Result<String, Refused> {
-        desk.ask(asks(holder, true, 0)).await.map(|given| given.id)
-    }
-
-    /// Of the paused time.
-    async fn after(seconds: u64) {
-        tokio::time::advance(Duration::from_secs(seconds)).await;
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_does_not_end_while_its_own_advance_goes_on_and_lasts_as_long_again_from_its_end() {

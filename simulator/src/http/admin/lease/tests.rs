@@ -1,22 +1,22 @@
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-fn asks(holder: &str, still: bool, wait: u64) -> Ask {
+pub(super) fn asks(holder: &str, still: bool, wait: u64) -> Ask {
     let whose = Whose::Holder(holder.into());
     Ask { whose, still, lasts: MINUTE, wait: Duration::from_secs(wait) }
 }
 
-async fn taken(desk: &Desk, holder: &str) -> Result<String, Refused> {
+pub(super) async fn taken(desk: &Desk, holder: &str) -> Result<String, Refused> {
     desk.ask(asks(holder, false, 0)).await.map(|given| given.id)
 }
 
-async fn still(desk: &Desk, holder: &str) -> Result<String, Refused> {
+pub(super) async fn still(desk: &Desk, holder: &str) -> Result<String, Refused> {
     desk.ask(asks(holder, true, 0)).await.map(|given| given.id)
 }
 
 /// Of the paused time.
-async fn after(seconds: u64) {
+pub(super) async fn after(seconds: u64) {
     tokio::time::advance(Duration::from_secs(seconds)).await;
 }
 
