@@ -159,11 +159,11 @@ fn classify(error: &reqwest::Error) -> Loss {
     if was_not_begun(error) {
         return Loss::NotBegun;
     }
-    let fault = tls_fault(error);
-    if error.is_connect() {
-        return while_connecting(fault);
-    }
-    match after_connecting(fault) {
+    if error.is_connect() { while_connecting(tls_fault(error)) } else { once_connected(error) }
+}
+
+fn once_connected(error: &(dyn StdError + 'static)) -> Loss {
+    match after_connecting(tls_fault(error)) {
         Loss::AfterFirstByte if was_never_sent(error) => Loss::BeforeFirstByte,
         loss => loss,
     }
@@ -325,7 +325,7 @@ mod tests {
         let (mut sender, connection, _theirs) = connected().await;
         drop(connection);
         let gone = sender.send_request(request()).await.expect_err("nobody writes it");
-        assert!(was_never_sent(&gone), "{gone:?}");
+        assert_eq!(once_connected(&gone), Loss::BeforeFirstByte, "{gone:?}");
 
         let (mut sender, connection, mut theirs) = connected().await;
         let read_and_left = async move {
@@ -334,7 +334,7 @@ mod tests {
             assert!(read > 0);
         };
         let (lost, _, ()) = tokio::join!(sender.send_request(request()), connection, read_and_left);
-        assert!(!was_never_sent(&lost.expect_err("no answer")));
+        assert_eq!(once_connected(&lost.expect_err("no answer")), Loss::AfterFirstByte);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::journal::is_strange;
+
 /// The longest part of a line that is shown.
 const SHOWN: usize = 100;
 /// So many findings are kept; who has more begins with these.
@@ -108,10 +110,12 @@ impl Findings {
         // No line has the number of an option, which is 0.
         let line = usize::try_from(place.line).unwrap_or(usize::MAX).wrapping_sub(1);
         let text = self.texts.get(&place.file).map_or("", AsRef::as_ref);
-        let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
-        let shown: String =
-            masked(text.lines().nth(line).unwrap_or_default()).chars().take(SHOWN).map(clean).collect();
-        self.found.insert(Finding { place: place.clone(), weight, reason: masked(&reason), shown });
+        // What the file says may be meant for a terminal.
+        let without = |letter: char, instead: char| if is_strange(letter) { instead } else { letter };
+        let shown = masked(text.lines().nth(line).unwrap_or_default());
+        let shown = shown.chars().take(SHOWN).map(|letter| without(letter, ' ')).collect();
+        let reason = masked(&reason).chars().map(|letter| without(letter, '\u{FFFD}')).collect();
+        self.found.insert(Finding { place: place.clone(), weight, reason, shown });
     }
 
     /// How many there are that are more than hints.
@@ -196,6 +200,15 @@ mod tests {
             "pan: \"************0014\" # 12345678901"
         );
         assert_eq!(masked("123456789012"), "********9012");
+    }
+
+    #[test]
+    fn what_speaks_to_a_terminal_is_not_told() {
+        let mut findings = Findings::default();
+        let place = Place { file: "a.yaml".into(), line: 1, column: 1 };
+        findings.form(&place, "unknown member `\u{1b}[2J\u{fffe}`");
+        let told = findings.all().next().expect("one").reason.clone();
+        assert_eq!(told, "unknown member `\u{fffd}[2J\u{fffd}`");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{empty_folder, ends, made, pay, text};
+use crate::{HEARS_HANGUPS, empty_folder, ends, made, pay, text};
 
 pub(crate) fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/data/scenarios")
@@ -282,8 +282,10 @@ fn a_signal_stops_what_is_in_play_and_the_reports_hold_it_as_far_as_it_got() {
     let silent = stuck(folder.path());
     scenario(folder.path(), "a-good", "  - call: {getToken: {token: subscription}}\n");
     scenario(folder.path(), "c-later", "  - call: {getToken: {token: subscription}}\n");
-    for name in [Signal::INT, Signal::TERM] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_d1sim"));
+    for name in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let [env, default] = HEARS_HANGUPS;
+        let mut command = Command::new(env);
+        command.args([default, env!("CARGO_BIN_EXE_d1sim")]);
         let files = ["--junit", "j.xml", "--json", "j.ndjson", "--html", "all", "--transcript", "all"];
         command
             .current_dir(folder.path())

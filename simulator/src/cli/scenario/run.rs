@@ -42,6 +42,7 @@ use std::thread::available_parallelism;
 use super::super::args::RunScenarios;
 use super::super::exit::{Exit, Failure};
 use super::super::say;
+use super::super::signals::Signals;
 use super::nothing;
 use super::source::{Source, built_in, sources, unknown};
 use crate::chance::fresh_seed;
@@ -65,6 +66,10 @@ use watched::to_the_end;
 pub(super) const DEFAULT_FOLDER: &str = "d1-sandbox";
 
 pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    // Before there is a folder with keys that a signal could leave behind.
+    let signals = runtime.block_on(async { Signals::listen() })?;
     let (mut reports, mut others) = (Reports::open(args)?, Vec::new());
     let begun = scenarios(args, &mut others).and_then(|scenarios| {
         reports.open_each(&args.files, scenarios.len() > 1)?;
@@ -85,8 +90,6 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
         (On::Own(..), jobs) => jobs,
         (On::Attached(_), jobs) => jobs.min(MOST_AT_ONCE),
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let tasks = tasks(args, &scenarios)?;
     let mut shown = Shown::new(scenarios.len(), args.seeds.clone());
     let (stop, stopped) = Stop::pair();
@@ -109,7 +112,7 @@ pub(super) fn run(args: &RunScenarios) -> Result<(), Failure> {
             .await
             .map_err(Failure::internal)
     };
-    let ended = runtime.block_on(to_the_end(playing, &stop, || beat.tell()));
+    let ended = runtime.block_on(to_the_end(signals, playing, &stop, || beat.tell()));
     if let On::Attached(to) = &on {
         runtime.block_on(to.leave());
     }

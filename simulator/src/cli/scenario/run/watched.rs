@@ -2,29 +2,25 @@
 
 use std::pin::pin;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::interval;
 
 use super::super::super::contract::broken_off;
 use super::super::super::exit::Failure;
 use super::super::super::say;
+use super::super::super::signals::Signals;
 use super::in_play::LONG;
 
-/// Waits for the end of a run and calls `tell` now and then. A first SIGINT or SIGTERM stops what is in play, so that it is
+/// Waits for the end of a run and calls `tell` now and then. A first signal stops what is in play, so that it is
 /// told of as far as it got; a second one ends the run at once.
 pub(super) async fn to_the_end(
+    mut signals: Signals,
     playing: impl Future<Output = Result<(), Failure>>,
     stop: &watch::Sender<bool>,
     tell: impl Fn(),
 ) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
     let signalled = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signals.next().await;
     };
     unless(signalled, playing, stop, tell).await
 }
